@@ -1,0 +1,88 @@
+package physics
+
+import "time"
+
+// Terms are the parts of a resistance, in ohms. Their sum is the resistance:
+// every decision reports them, so that "why?" always has an answer.
+type Terms struct {
+	Base     float64 // what a healthy route resists
+	Pressure float64 // present stress
+	Momentum float64 // how fast the stress is rising
+	Scar     float64 // memory of failure, decayed to the moment of the decision
+}
+
+// Sum adds the terms in their fixed order: ((Base+Pressure)+Momentum)+Scar.
+func (t Terms) Sum() float64 { return t.Base + t.Pressure + t.Momentum + t.Scar }
+
+// Query is one request for a decision.
+type Query struct {
+	Voltage  float64 // volts the request bids; NaN or <= 0 never passes
+	Now      int64   // ns, same clock as Sample.Time
+	Inflight int64   // calls in flight on the route at this moment
+	U        float64 // uniform in [0,1); 0 unless Law.Draws
+}
+
+// Verdict is a law's answer.
+type Verdict struct {
+	Allow      bool
+	Reason     Reason
+	Mode       Mode
+	Resistance float64 // ohms, equal to Terms.Sum()
+	Terms      Terms
+	Break      float64       // ohms at which the route trips; 0: the law has none
+	RetryAfter time.Duration // when asking again may help; 0: now, or unknown
+}
+
+// Law is a control law: it makes route states, and the states do the rest. A
+// Law is immutable and safe for concurrent use.
+type Law interface {
+	// Name is the law's name in configuration, on the wire and in stored state.
+	Name() string
+	// NewState returns the state of a route nothing is known about.
+	NewState() State
+	// Draws reports whether decisions of this law use Query.U. Engines skip
+	// the random number where they do not.
+	Draws() bool
+}
+
+// State is everything one route knows under one law.
+//
+// A state has two lives. Until it is published, one actor may call Advance or
+// ParseState on it, once. From then on it is immutable: any goroutine may call
+// the other methods, without a lock, for as long as it likes. The actor makes
+// the successor as a new State rather than changing the published one, so a
+// panic in Advance loses a batch and nothing else.
+type State interface {
+	// Advance makes the receiver, fresh from NewState of the same law, the
+	// successor of prev after the samples of b in order. It must give the
+	// same bits however the samples are cut into batches, and allocates
+	// nothing. Times in b never run backwards, within it or against prev.
+	//
+	// wake > 0 asks the actor to call again after that time at the latest,
+	// with an empty batch stamped b.Time[0] = now if no samples came, for laws
+	// that act on time as well as on samples; such an Advance is a tick.
+	Advance(prev State, b *Batch) (wake time.Duration)
+
+	// Decide answers q. It neither blocks nor allocates.
+	Decide(q Query) Verdict
+
+	// Mode is the reported mode as of the last sample.
+	Mode() Mode
+
+	// Settled reports whether at now the route may be forgotten: it is
+	// healthy, and what it would lose is only what it would soon learn again.
+	Settled(now int64) bool
+
+	// Departs reports whether someone who holds saved, and lets it decay to
+	// now, would be wrong about this route by more than the law's tolerance.
+	// It is what decides when state is written to a provider.
+	Departs(saved State, now int64) bool
+
+	// AppendState appends the state's durable form to dst. Instants are
+	// written as ages before now, so that clocks need not agree.
+	AppendState(dst []byte, now int64) []byte
+
+	// ParseState sets the receiver from AppendState's form. Wrong, truncated
+	// or foreign bytes are an error, and the state must then be discarded.
+	ParseState(src []byte, now int64) error
+}

@@ -20,6 +20,7 @@ type Query struct {
 	Now      int64   // ns, same clock as Sample.Time
 	Inflight int64   // calls in flight on the route at this moment
 	U        float64 // uniform in [0,1); 0 unless Law.Draws
+	Peek     bool    // asked to explain or to show: not demand, must leave no trace
 }
 
 // Verdict is a law's answer.

@@ -39,11 +39,14 @@ const (
 	InsufficientVoltage
 	// Tripped: the circuit breaker is open.
 	Tripped
+	// Faulty: the route's law keeps failing; the answer is the configured
+	// policy, open or closed, and not physics.
+	Faulty
 
 	reasons
 )
 
-var reasonNames = [reasons]string{"allowed", "insufficient_voltage", "tripped"}
+var reasonNames = [reasons]string{"allowed", "insufficient_voltage", "tripped", "faulty"}
 
 // String returns the reason's name as it stands on the wire and in metrics.
 func (r Reason) String() string {

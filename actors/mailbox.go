@@ -1,0 +1,65 @@
+package actors
+
+import (
+	"sync"
+
+	"github.com/atrion-io/atrion/physics"
+)
+
+// chunkSize keeps a chunk, and so the mailbox of a route with little traffic,
+// under 2 KiB.
+const chunkSize = 32
+
+// chunk is a link of a mailbox. Chunks are pooled: an empty mailbox holds none.
+type chunk struct {
+	next    *chunk
+	n       int
+	samples [chunkSize]physics.Sample
+}
+
+// mailbox is a bounded queue of samples with many producers and one consumer,
+// the route's actor. The lock is held for a copy of one sample; decisions
+// never take it.
+type mailbox struct {
+	mu         sync.Mutex
+	head, tail *chunk
+	asks       []chan struct{} // closed over: signalled after the batch that is taken next
+	wake       chan struct{}   // set while the actor lingers
+	count      int32           // samples waiting
+	running    bool            // an actor goroutine exists
+	retired    bool            // the route was evicted or the system closed
+}
+
+// put appends s. The caller holds mu.
+func (m *mailbox) put(s *physics.Sample, chunks *sync.Pool) {
+	t := m.tail
+	if t == nil || t.n == chunkSize {
+		c := chunks.Get().(*chunk)
+		c.n, c.next = 0, nil
+		if t == nil {
+			m.head = c
+		} else {
+			t.next = c
+		}
+		m.tail, t = c, c
+	}
+	t.samples[t.n] = *s
+	t.n++
+	m.count++
+}
+
+// take empties the mailbox. The caller holds mu.
+func (m *mailbox) take() (list *chunk, asks []chan struct{}) {
+	list, asks = m.head, m.asks
+	m.head, m.tail, m.asks, m.count = nil, nil, nil, 0
+	return list, asks
+}
+
+// rouse returns the channel to signal so that a lingering actor runs now, or
+// nil if it does not linger. The caller holds mu and signals after releasing
+// it; the channel has room for one, so signalling never blocks.
+func (m *mailbox) rouse() chan struct{} {
+	w := m.wake
+	m.wake = nil
+	return w
+}

@@ -1,0 +1,202 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/atrion-io/atrion/physics"
+)
+
+// Errors of Put and Ask.
+var (
+	// ErrMailboxFull: the sample was dropped because the route's mailbox is full.
+	ErrMailboxFull = errors.New("atrion: mailbox full, sample dropped")
+	// ErrClosed: the system is closed.
+	ErrClosed = errors.New("atrion: closed")
+	// ErrRetired: the route was evicted; ask the registry for its successor.
+	ErrRetired = errors.New("atrion: route evicted")
+)
+
+// Published is a route's immutable snapshot: what decisions read.
+type Published struct {
+	State    physics.State
+	Revision uint64 // grows by one with every batch
+	At       int64  // ns: the latest time the state knows of
+	Faulty   bool   // the actor fails; decisions fail open or closed
+}
+
+// Route is the actor of one route. All methods are safe for concurrent use.
+type Route struct {
+	name string
+	hash uint64
+	sys  *System
+
+	pub      atomic.Pointer[Published] // nil once evicted
+	inflight atomic.Int64
+	shed     atomic.Uint64
+	used     atomic.Bool // decided or observed since the eviction hand last passed
+
+	box mailbox
+
+	failures int // panics in a row; the actor goroutine's own
+
+	saved atomic.Pointer[Published] // what the provider holds; nil: nothing
+	dirty atomic.Bool               // waits in the saver's queue
+}
+
+// Name returns the route's name.
+func (r *Route) Name() string { return r.name }
+
+// Snapshot returns the current snapshot, or nil if the route was evicted.
+func (r *Route) Snapshot() *Published { return r.pub.Load() }
+
+// Inflight returns the number of calls in flight: Enter minus Leave.
+func (r *Route) Inflight() int64 { return r.inflight.Load() }
+
+// Shed returns how many decisions were rejections.
+func (r *Route) Shed() uint64 { return r.shed.Load() }
+
+// Decide answers a request of that voltage from the current snapshot. ok is
+// false if the route was evicted: look it up again. It takes no lock, does no
+// I/O and allocates nothing.
+func (r *Route) Decide(voltage float64) (v physics.Verdict, revision uint64, ok bool) {
+	p := r.pub.Load()
+	if p == nil {
+		return v, 0, false
+	}
+	if !r.used.Load() {
+		r.used.Store(true)
+	}
+	v = r.verdict(p, r.sys.query(voltage, r.inflight.Load()))
+	if !v.Allow {
+		r.shed.Add(1)
+	}
+	return v, p.Revision, true
+}
+
+// Peek is Decide for those who only want to know: it is not counted, and a law
+// must not take it for demand. It reads the exact clock.
+func (r *Route) Peek(voltage float64) (v physics.Verdict, revision uint64, ok bool) {
+	p := r.pub.Load()
+	if p == nil {
+		return v, 0, false
+	}
+	q := physics.Query{Voltage: voltage, Now: r.sys.cfg.Clock.Now(), Inflight: r.inflight.Load(), U: 0.5, Peek: true}
+	return r.verdict(p, q), p.Revision, true
+}
+
+func (r *Route) verdict(p *Published, q physics.Query) physics.Verdict {
+	v := p.State.Decide(q)
+	if p.Faulty {
+		v.Allow, v.Reason = !r.sys.cfg.FailClosed, physics.Faulty
+	}
+	return v
+}
+
+// Enter decides and, if the answer is yes, takes a seat that Leave returns.
+// seats is the number of calls in flight including this one.
+func (r *Route) Enter(voltage float64) (v physics.Verdict, revision uint64, seats int64, ok bool) {
+	v, revision, ok = r.Decide(voltage)
+	if !ok || !v.Allow {
+		return v, revision, 0, ok
+	}
+	seats = r.inflight.Add(1)
+	// The eviction hand takes the snapshot away first and looks at inflight
+	// second; here it is the other way round, so one of the two sees the other.
+	if r.pub.Load() == nil {
+		r.inflight.Add(-1)
+		return v, revision, 0, false
+	}
+	return v, revision, seats, true
+}
+
+// Leave returns a seat.
+func (r *Route) Leave() { r.inflight.Add(-1) }
+
+// Put hands s to the actor. It never blocks. The sample's values must be in
+// the ranges of physics.Sample.
+func (r *Route) Put(s *physics.Sample) error { return r.put(s, nil) }
+
+func (r *Route) put(s *physics.Sample, ask chan struct{}) error {
+	m := &r.box
+	m.mu.Lock()
+	if m.retired {
+		m.mu.Unlock()
+		if r.sys.closing.Load() {
+			r.sys.lose(r, 1, &r.sys.counters.afterClose, "closed")
+			return ErrClosed
+		}
+		return ErrRetired
+	}
+	if int(m.count) >= r.sys.cfg.MailboxSize {
+		m.mu.Unlock()
+		r.sys.lose(r, 1, &r.sys.counters.mailboxFull, "mailbox full")
+		return ErrMailboxFull
+	}
+	m.put(s, &r.sys.chunks)
+	if ask != nil {
+		m.asks = append(m.asks, ask)
+	}
+	var rouse chan struct{}
+	spawn := !m.running
+	half := int(m.count) == (r.sys.cfg.MailboxSize+1)/2
+	if spawn {
+		m.running = true
+		r.sys.active.Add(1)
+	} else if ask != nil || half {
+		rouse = m.rouse()
+	}
+	m.mu.Unlock()
+
+	if spawn {
+		go r.run()
+	} else if rouse != nil {
+		select {
+		case rouse <- struct{}{}:
+		default: // signalled already
+		}
+	}
+	if half {
+		runtime.Gosched() // let the actor catch up; see Backpressure in doc.go
+	}
+	return nil
+}
+
+// Ask hands s to the actor and waits until a snapshot that knows it is
+// published, or until ctx ends; the sample then still counts.
+func (r *Route) Ask(ctx context.Context, s *physics.Sample) error {
+	ask := r.sys.askers.Get().(chan struct{})
+	if err := r.put(s, ask); err != nil {
+		r.sys.askers.Put(ask)
+		return err
+	}
+	select {
+	case <-ask:
+		r.sys.askers.Put(ask)
+		return nil
+	case <-ctx.Done():
+		// The actor will still signal ask, so it cannot be pooled.
+		return ctx.Err()
+	}
+}
+
+// retire takes the route out of service if it is idle, healthy and settled,
+// and reports whether it did. The caller holds the registry's lock.
+func (r *Route) retire(now int64) bool {
+	m := &r.box
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := r.pub.Load()
+	if p == nil || p.Faulty || m.running || m.count > 0 || !p.State.Settled(now) || r.dirty.Load() {
+		return false
+	}
+	r.pub.Store(nil)
+	if r.inflight.Load() != 0 {
+		r.pub.Store(p)
+		return false
+	}
+	m.retired = true
+	return true
+}

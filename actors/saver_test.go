@@ -1,0 +1,201 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/atrion-io/atrion/providers"
+	"github.com/atrion-io/atrion/providers/memory"
+)
+
+// flaky is a provider whose writes can be made to fail, counted.
+type flaky struct {
+	providers.Provider
+	down atomic.Bool
+	puts atomic.Int64
+}
+
+var errDown = fmt.Errorf("%w: down for the test", providers.ErrUnavailable)
+
+func (f *flaky) Put(ctx context.Context, k providers.Key, v []byte) (uint64, error) {
+	if f.down.Load() {
+		return 0, errDown
+	}
+	f.puts.Add(1)
+	return f.Provider.Put(ctx, k, v)
+}
+
+func (f *flaky) Get(ctx context.Context, k providers.Key) (providers.Entry, error) {
+	if f.down.Load() {
+		return providers.Entry{}, errDown
+	}
+	return f.Provider.Get(ctx, k)
+}
+
+func newFlaky(t *testing.T) *flaky {
+	p := must(memory.New(memory.Config{}))
+	t.Cleanup(func() { _ = p.Close(context.Background()) })
+	return &flaky{Provider: p}
+}
+
+// What departs is written once per interval however often it changes, and a
+// later system reads it back before its first decision.
+func TestStateIsWrittenCoalescedAndReadBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFlaky(t)
+		s := NewSystem(context.Background(), Config{Law: &ledger{tripAt: 100}, Provider: p, Node: "n1"})
+		r := must(s.Route("r"))
+		for seq := 1; seq <= 1000; seq++ {
+			_ = r.Ask(context.Background(), sample(0, seq))
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		if n := p.puts.Load(); n < 4 || n > 6 {
+			t.Errorf("%d writes in 1 s at one per 250 ms, want 4 to 6", n)
+		}
+		if err := s.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		must(p.Provider.Put(context.Background(), providers.Key{Route: "other node's", Node: "n2"}, []byte("x")))
+		must(p.Provider.Put(context.Background(), providers.Key{Route: "damaged", Node: "n1"}, []byte("x")))
+
+		time.Sleep(10 * time.Second)
+		again := system(t, Config{Law: &ledger{tripAt: 100}, Provider: p, Node: "n1"})
+		r = again.Lookup("r")
+		if r == nil {
+			t.Fatal("the stored route is not there at start")
+		}
+		if v, _, _ := r.Decide(1); v.Allow {
+			t.Error("a route stored as tripped lets its first request pass")
+		}
+		e := stateOf(r)
+		if age := time.Duration(again.Now() - e.last); e.n != 1000 || age < 11*time.Second || age > 13*time.Second {
+			t.Errorf("read back n=%d age %v, want 1000 and 12 s", e.n, age)
+		}
+		if again.Lookup("other node's") != nil || again.Lookup("damaged") != nil {
+			t.Error("a foreign or damaged entry became a route")
+		}
+		if got := again.Stats().LoadErrors; got != 1 {
+			t.Errorf("LoadErrors = %d, want 1 for the damaged entry", got)
+		}
+	})
+}
+
+// A route passivated and created again knows what it knew.
+func TestEvictedRouteComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFlaky(t)
+		s := system(t, Config{Provider: p, Node: "n", IdleAfter: time.Minute})
+		_ = must(s.Route("r")).Ask(context.Background(), sample(0, 1))
+		time.Sleep(5 * time.Minute)
+		if s.Lookup("r") != nil {
+			t.Fatal("not passivated")
+		}
+		if n := stateOf(must(s.Route("r"))).n; n != 1 {
+			t.Errorf("came back with n=%d, want 1", n)
+		}
+	})
+}
+
+// A provider that is away delays writes and loses none; routes with unwritten
+// state are not evicted; nothing is asked of it once per route.
+func TestProviderAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFlaky(t)
+		s := system(t, Config{Provider: p, Node: "n", IdleAfter: time.Minute})
+		p.down.Store(true)
+		for i := range 50 {
+			_ = must(s.Route(fmt.Sprint(i))).Ask(context.Background(), sample(0, 1))
+		}
+		time.Sleep(10 * time.Minute)
+		st := s.Stats()
+		if st.SaveQueue != 50 || st.Routes != 50 {
+			t.Errorf("while away: %d waiting, %d routes; want 50 and 50", st.SaveQueue, st.Routes)
+		}
+		if rounds := uint64(10 * time.Minute / s.cfg.SaveInterval); st.SaveErrors == 0 || st.SaveErrors > rounds+1 {
+			t.Errorf("%d failed writes in %d intervals, want one a round", st.SaveErrors, rounds)
+		}
+		p.down.Store(false)
+		time.Sleep(time.Second)
+		if n := p.puts.Load(); n != 50 {
+			t.Errorf("%d writes after it came back, want 50", n)
+		}
+	})
+}
+
+func TestSaveBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFlaky(t)
+		s := system(t, Config{Provider: p, Node: "n", SaveBudget: 10})
+		for i := range 100 {
+			_ = must(s.Route(fmt.Sprint(i))).Put(sample(0, 1))
+		}
+		time.Sleep(s.cfg.SaveInterval*3 + time.Millisecond)
+		if n := p.puts.Load(); n > 40 || n < 30 {
+			t.Errorf("%d writes in 3 to 4 rounds of 10", n)
+		}
+	})
+}
+
+func TestCloseFlushes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFlaky(t)
+		s := NewSystem(context.Background(), Config{Law: &ledger{}, Provider: p, Node: "n", SaveInterval: time.Hour})
+		for i := range 3 {
+			_ = must(s.Route(fmt.Sprint(i))).Put(sample(0, 1))
+			synctest.Wait()
+		}
+		if err := s.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if n := p.puts.Load(); n != 3 {
+			t.Errorf("%d states written by the end of Close, want 3", n)
+		}
+
+		s = NewSystem(context.Background(), Config{Law: &ledger{}, Provider: p, Node: "n", SaveInterval: time.Hour})
+		p.down.Store(true)
+		_ = must(s.Route("x")).Put(sample(0, 1))
+		if err := s.Close(context.Background()); !errors.Is(err, providers.ErrUnavailable) {
+			t.Errorf("Close with the provider away: %v, want ErrUnavailable", err)
+		}
+	})
+}
+
+// resetting is a provider whose watcher can tell of a lost storage.
+type resetting struct {
+	*flaky
+	events chan providers.Event
+}
+
+func (r *resetting) Watch(context.Context, providers.Filter) (providers.Watcher, error) {
+	return r, nil
+}
+func (r *resetting) Events() <-chan providers.Event { return r.events }
+func (r *resetting) Err() error                     { return nil }
+func (r *resetting) Stop()                          {}
+
+// When the storage was lost, what had been stored is stored again.
+func TestLostStorageIsWrittenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &resetting{newFlaky(t), make(chan providers.Event)}
+		s := system(t, Config{Provider: p, Node: "n"})
+		for i := range 5 {
+			_ = must(s.Route(fmt.Sprint(i))).Put(sample(0, 1))
+		}
+		must(s.Route("never stored"))
+		time.Sleep(time.Second)
+		if n := p.puts.Load(); n != 5 {
+			t.Fatalf("%d writes, want 5", n)
+		}
+		p.events <- providers.Event{Kind: providers.Reset}
+		time.Sleep(2 * time.Second)
+		if n := p.puts.Load(); n != 10 {
+			t.Errorf("%d writes after the storage was lost, want 5 more", n)
+		}
+	})
+}

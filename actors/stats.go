@@ -1,0 +1,54 @@
+package actors
+
+import "sync/atomic"
+
+// counters are what a system counts. Actors add to them per batch, producers
+// only when something is lost, so that the hot path shares no counter.
+type counters struct {
+	routes      atomic.Int64
+	samples     atomic.Uint64
+	batches     atomic.Uint64
+	transitions atomic.Uint64
+	mailboxFull atomic.Uint64
+	afterClose  atomic.Uint64
+	panics      atomic.Uint64
+	lostInPanic atomic.Uint64
+	evicted     atomic.Uint64
+	refused     atomic.Uint64
+	saves       atomic.Uint64
+	saveErrors  atomic.Uint64
+	loadErrors  atomic.Uint64
+}
+
+// Stats is a system's counters at one moment, since its start.
+type Stats struct {
+	Routes      int64  // routes held now
+	Active      int64  // actor goroutines now
+	Samples     uint64 // samples the laws have seen
+	Batches     uint64 // batches they came in
+	Transitions uint64 // mode changes
+	MailboxFull uint64 // samples dropped because a mailbox was full
+	AfterClose  uint64 // samples refused because the system was closed
+	Panics      uint64 // batches a law panicked on
+	LostInPanic uint64 // samples in those batches
+	Evicted     uint64 // routes passivated
+	Refused     uint64 // new routes refused for want of room
+	Saves       uint64 // states written to the provider
+	SaveErrors  uint64 // writes that failed
+	LoadErrors  uint64 // stored states that could not be read
+	SaveQueue   int    // states waiting to be written
+}
+
+// Stats returns the counters. Each is exact; together they are not one moment.
+func (s *System) Stats() Stats {
+	c := &s.counters
+	return Stats{
+		Routes: c.routes.Load(), Active: s.active.Load(),
+		Samples: c.samples.Load(), Batches: c.batches.Load(), Transitions: c.transitions.Load(),
+		MailboxFull: c.mailboxFull.Load(), AfterClose: c.afterClose.Load(),
+		Panics: c.panics.Load(), LostInPanic: c.lostInPanic.Load(),
+		Evicted: c.evicted.Load(), Refused: c.refused.Load(),
+		Saves: c.saves.Load(), SaveErrors: c.saveErrors.Load(), LoadErrors: c.loadErrors.Load(),
+		SaveQueue: s.saver.pending(),
+	}
+}

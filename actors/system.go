@@ -1,0 +1,224 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/atrion-io/atrion/physics"
+	"github.com/atrion-io/atrion/providers"
+)
+
+// Config is what a system is made of. Law is required; every other zero field
+// takes its default. Ranges are checked by the atrion package, where the same
+// settings are public.
+type Config struct {
+	Law      physics.Law
+	Clock    Clock              // default Monotonic
+	Provider providers.Provider // default none: state lives and dies with the process
+	Node     string             // this node's name in the provider; required with one
+	Logger   *slog.Logger       // default: discard
+
+	MaxRoutes   int           // routes held; default 1,000,000
+	MailboxSize int           // samples waiting per route; default 4096
+	Linger      time.Duration // how long a busy actor waits for more; default 1 ms
+	IdleAfter   time.Duration // idle routes are passivated after it; default 15 min
+
+	BackOff     time.Duration // after a first panic; default 10 ms
+	MaxBackOff  time.Duration // at most; default 5 s
+	MaxFailures int           // panics in a row until a route is faulty; default 5
+	FailClosed  bool          // what a faulty route answers; default open
+
+	LoadTimeout  time.Duration // for one route's state at creation; default 100 ms
+	SaveInterval time.Duration // between writes to the provider; default 250 ms
+	SaveBudget   int           // states written per interval; default 1000
+	SaveTimeout  time.Duration // for one interval's writes; default 2 s
+}
+
+func (c Config) withDefaults() Config {
+	if c.Clock == nil {
+		c.Clock = Monotonic
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	def(&c.MaxRoutes, 1_000_000)
+	def(&c.MailboxSize, 4096)
+	def(&c.Linger, time.Millisecond)
+	def(&c.IdleAfter, 15*time.Minute)
+	def(&c.BackOff, 10*time.Millisecond)
+	def(&c.MaxBackOff, 5*time.Second)
+	def(&c.MaxFailures, 5)
+	def(&c.LoadTimeout, 100*time.Millisecond)
+	def(&c.SaveInterval, 250*time.Millisecond)
+	def(&c.SaveBudget, 1000)
+	def(&c.SaveTimeout, 2*time.Second)
+	return c
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// System is all the actors of one engine. Its methods are safe for concurrent
+// use. Make one with NewSystem.
+type System struct {
+	cfg      Config
+	registry registry
+	reader   Clock // the clock decisions read: coarse, unless one was injected
+	coarse   *coarse
+	draws    bool
+	blank    *Published // what a route that nobody knows anything about begins with
+	events   stream
+	saver    *saver
+	counters counters
+
+	// Pools are per system, not global: what a synctest bubble made must not
+	// be used outside it.
+	workers sync.Pool
+	chunks  sync.Pool
+	askers  sync.Pool
+
+	closing atomic.Bool
+	stop    chan struct{}   // closed when closing begins
+	ctx     context.Context // ends when closing begins: what loops ask of a provider
+	cancel  context.CancelFunc
+	active  atomic.Int64  // actor goroutines
+	drained chan struct{} // signalled when active may have become 0
+	loops   sync.WaitGroup
+}
+
+// NewSystem returns a system without routes, or with those the provider holds
+// for this node. A provider that does not answer within ctx is not an error of
+// the system: it starts without the stored state and says so in the log.
+func NewSystem(ctx context.Context, cfg Config) *System {
+	cfg = cfg.withDefaults()
+	s := &System{
+		cfg:     cfg,
+		reader:  cfg.Clock,
+		draws:   cfg.Law.Draws(),
+		blank:   &Published{State: cfg.Law.NewState(), At: math.MinInt64},
+		stop:    make(chan struct{}),
+		drained: make(chan struct{}, 1),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.registry.table = newTable()
+	s.workers.New = newWorker
+	s.chunks.New = func() any { return new(chunk) }
+	s.askers.New = func() any { return make(chan struct{}, 1) }
+	if cfg.Clock == Monotonic {
+		s.coarse = newCoarse(cfg.Clock)
+		s.reader = s.coarse
+	}
+	s.saver = newSaver(s)
+	if s.saver != nil {
+		if err := s.saver.load(ctx); err != nil {
+			s.counters.loadErrors.Add(1)
+			cfg.Logger.Warn("stored state not loaded, routes start anew", "error", err)
+		}
+		s.loops.Add(2)
+		go s.saver.run()
+		go s.saver.follow()
+	}
+	s.loops.Add(1)
+	go s.sweep()
+	return s
+}
+
+// query is the law's question for a request of that voltage.
+func (s *System) query(voltage float64, inflight int64) physics.Query {
+	q := physics.Query{Voltage: voltage, Now: s.reader.Now(), Inflight: inflight}
+	if s.draws {
+		q.U = rand.Float64()
+	}
+	return q
+}
+
+// Now reads the system's clock, not the coarse one.
+func (s *System) Now() int64 { return s.cfg.Clock.Now() }
+
+// Law returns the law the routes obey.
+func (s *System) Law() physics.Law { return s.cfg.Law }
+
+// Subscribe returns a subscription to the system's events that buffers that
+// many (at least one) before it drops.
+func (s *System) Subscribe(buffer int) *Subscription { return s.events.subscribe(buffer) }
+
+// Closing is closed when Close begins.
+func (s *System) Closing() <-chan struct{} { return s.stop }
+
+// left books the end of an actor goroutine.
+func (s *System) left() {
+	if s.active.Add(-1) == 0 && s.closing.Load() {
+		select {
+		case s.drained <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// lose books samples that no actor will see.
+func (s *System) lose(r *Route, n int, counter *atomic.Uint64, cause string) {
+	// An event for the 1st, 2nd, 4th, 8th ... loss: a flood that is being
+	// dropped must not become a flood of events.
+	if total := counter.Add(uint64(n)); total&(total-1) == 0 {
+		s.events.publish(Event{Kind: DeadLetter, Route: r.name, Time: s.cfg.Clock.Now(), Lost: n, Cause: cause})
+	}
+}
+
+// Close stops the system: no new routes or samples, every mailbox worked off,
+// states flushed. When ctx ends first it returns an error that says what was
+// left; the rest then happens without anyone waiting. Calling it again waits
+// again and returns nil if all is done.
+func (s *System) Close(ctx context.Context) error {
+	s.registry.mu.Lock()
+	first := !s.closing.Swap(true)
+	s.registry.mu.Unlock()
+	if first {
+		close(s.stop)
+		s.cancel()
+		s.retireAll()
+	}
+	for s.active.Load() > 0 {
+		select {
+		case <-s.drained:
+		case <-ctx.Done():
+			return fmt.Errorf("atrion: close: %d actors still busy: %w", s.active.Load(), ctx.Err())
+		}
+	}
+	if s.coarse != nil {
+		s.coarse.close()
+	}
+	s.loops.Wait()
+	if err := s.saver.flush(ctx); err != nil {
+		return fmt.Errorf("atrion: close: %d route states not written: %w", s.saver.pending(), err)
+	}
+	return nil
+}
+
+// retireAll closes every mailbox to new samples and hurries lingering actors.
+func (s *System) retireAll() {
+	for _, r := range s.Routes() {
+		r.box.mu.Lock()
+		r.box.retired = true
+		rouse := r.box.rouse()
+		r.box.mu.Unlock()
+		if rouse != nil {
+			select {
+			case rouse <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// Closed reports whether Close was called.
+func (s *System) Closed() bool { return s.closing.Load() }

@@ -1,0 +1,141 @@
+package atrion
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/atrion-io/atrion/actors"
+	"github.com/atrion-io/atrion/physics/classic"
+)
+
+// Engine decides for any number of routes. Make one with New and Close it when
+// done. Its methods are safe for concurrent use.
+type Engine struct {
+	cfg Config
+	sys *actors.System
+}
+
+// New returns an engine. Its error is ErrInvalidConfig and names every wrong
+// field. With a provider it waits StartTimeout at most for the stored state; a
+// provider that is away is logged, not an error.
+func New(cfg Config) (*Engine, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Law == nil {
+		cfg.Law = classic.Default()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.StartTimeout)
+	defer cancel()
+	return &Engine{cfg: cfg, sys: actors.NewSystem(ctx, actors.Config{
+		Law:          cfg.Law,
+		Clock:        cfg.Clock,
+		Provider:     cfg.Provider,
+		Node:         cfg.Node,
+		Logger:       cfg.Logger,
+		MaxRoutes:    cfg.MaxRoutes,
+		MailboxSize:  cfg.MailboxSize,
+		Linger:       cfg.Linger,
+		IdleAfter:    cfg.IdleAfter,
+		FailClosed:   cfg.FailClosed,
+		SaveInterval: cfg.SaveInterval,
+		SaveBudget:   cfg.SaveBudget,
+	})}, nil
+}
+
+// Route returns a handle on the route of that name, which is created if the
+// engine does not have it. A name is 1 to 256 bytes of UTF-8 without control
+// characters, '*' and '>'. Errors: an invalid name, ErrTooManyRoutes,
+// ErrClosed. Creating a route may ask the provider for its stored state.
+func (e *Engine) Route(name string) (*Route, error) {
+	a, err := e.sys.Route(name)
+	if err != nil {
+		return nil, err
+	}
+	r := &Route{eng: e, name: a.Name()}
+	r.actor.Store(a)
+	return r, nil
+}
+
+// Decide tells the route of that name what was observed, waits until that is
+// taken into account, and answers whether a request of t.Voltage (0: the
+// default) may pass. Telemetry that gives no measurement is only a question,
+// and is answered at once.
+//
+// If the telemetry cannot be taken into account within AskTimeout the decision
+// is still given, on what is known, with an error that says so. For other
+// errors (ErrInvalidTelemetry, an invalid name, ErrTooManyRoutes, ErrClosed)
+// the Decision is zero.
+func (e *Engine) Decide(name string, t Telemetry) (Decision, error) {
+	if err := t.Validate(); err != nil {
+		return Decision{}, err
+	}
+	voltage := t.Voltage
+	if voltage == 0 {
+		voltage = e.cfg.Voltage
+	}
+	if !t.measured() {
+		return e.decide(name, voltage)
+	}
+	r, err := e.Route(name)
+	if err != nil {
+		return Decision{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), e.cfg.AskTimeout)
+	defer cancel()
+	return r.decideWith(ctx, &t, voltage)
+}
+
+// decide is Decide without telemetry: one lookup, no handle.
+func (e *Engine) decide(name string, voltage float64) (Decision, error) {
+	for {
+		if e.sys.Closed() {
+			return Decision{}, ErrClosed
+		}
+		a := e.sys.Lookup(name)
+		if a == nil {
+			var err error
+			if a, err = e.sys.Route(name); err != nil {
+				return Decision{}, err
+			}
+		}
+		if v, revision, ok := a.Decide(voltage); ok {
+			return decision(a.Name(), voltage, v, revision), nil
+		}
+		if _, err := e.sys.Route(name); err != nil {
+			return Decision{}, err
+		}
+	}
+}
+
+// Observe tells the route of that name what was observed, in order. All of it
+// is validated before any of it counts. The error says how many of the
+// observations were lost if the route's mailbox was full.
+func (e *Engine) Observe(name string, ts ...Telemetry) error {
+	for i := range ts {
+		if err := ts[i].Validate(); err != nil {
+			return fmt.Errorf("observation %d: %w", i, err)
+		}
+	}
+	a := e.sys.Lookup(name)
+	if a == nil {
+		var err error
+		if a, err = e.sys.Route(name); err != nil {
+			return err
+		}
+	}
+	now := e.sys.Now()
+	for i := range ts {
+		s := ts[i].sample(now)
+		if err := e.put(a, &s); err != nil {
+			return fmt.Errorf("observations %d to %d of %d lost: %w", i, len(ts)-1, len(ts), err)
+		}
+	}
+	return nil
+}
+
+// Close stops the engine: it refuses new calls, works off every mailbox,
+// writes what the provider has not seen, and returns; ctx bounds it, and its
+// error says what was left undone. It may be called again.
+func (e *Engine) Close(ctx context.Context) error { return e.sys.Close(ctx) }

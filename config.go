@@ -1,0 +1,167 @@
+package atrion
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/atrion-io/atrion/actors"
+	"github.com/atrion-io/atrion/physics"
+	"github.com/atrion-io/atrion/providers"
+)
+
+// Clock tells instants in nanoseconds; only differences matter. It must be
+// safe for concurrent use and should be monotonic: an instant before the
+// route's last one counts as that one.
+type Clock = actors.Clock
+
+// Config is what an engine is made of. The zero value works: the default law,
+// no network, state that lives as long as the process. Every zero field takes
+// the default that its comment states; New refuses values outside the ranges
+// with one error that names them all.
+type Config struct {
+	// Law decides. Default: classic.Default(), the published law.
+	Law physics.Law
+
+	// Provider keeps route states beyond the life of this engine. Default:
+	// none. The engine reads from it at start and when a route is created, and
+	// writes to it in the background; decisions never wait for it. Whoever
+	// made the provider closes it, after the engine.
+	Provider providers.Provider
+
+	// Node is this engine's name in the provider: 1 to 64 bytes. Required with
+	// a Provider; two engines must not share one.
+	Node string
+
+	// Voltage is bid by requests that name none, in volts. Default 100.
+	// Range: above 0, at most 1e9. Raising it makes such requests harder to shed.
+	Voltage float64
+
+	// MaxRoutes bounds the routes held at a time. Default 1,000,000. Range: 1
+	// to 16,777,216. When it is reached, idle healthy routes give way; if none
+	// can, new routes are refused with ErrTooManyRoutes. An idle route costs
+	// about 400 bytes.
+	MaxRoutes int
+
+	// MailboxSize bounds the samples that wait for a route's actor. Default
+	// 4096. Range: 1 to 1,048,576. When it is full the newest sample is
+	// dropped and counted; decisions are not affected.
+	MailboxSize int
+
+	// Linger is how long a busy route's actor waits for more samples before it
+	// gives up its goroutine. Default 1 ms. Range: 10 us to 1 s. Raising it
+	// makes batches larger and snapshots older.
+	Linger time.Duration
+
+	// IdleAfter is how long a settled route must be unused to be passivated.
+	// Default 15 min. Range: 1 s to 24 h.
+	IdleAfter time.Duration
+
+	// FailClosed makes routes whose law keeps panicking reject instead of
+	// admit. Default: fail open.
+	FailClosed bool
+
+	// AskTimeout bounds how long Engine.Decide waits for its telemetry to be
+	// taken into account. Default 100 ms. Range: 1 ms to 1 min.
+	AskTimeout time.Duration
+
+	// StartTimeout bounds how long New waits for the provider's stored state.
+	// Default 5 s. Range: 1 ms to 10 min.
+	StartTimeout time.Duration
+
+	// SaveInterval is the least time between two rounds of writes to the
+	// provider. Default 250 ms. Range: 1 ms to 1 h.
+	SaveInterval time.Duration
+
+	// SaveBudget bounds the route states written in one round. Default 1000.
+	// Range: 1 to 1,000,000.
+	SaveBudget int
+
+	// Classify turns what a guarded call returned into an outcome. Default:
+	// Classify. It must be safe for concurrent use.
+	Classify func(error) Outcome
+
+	// Clock is the engine's time. Default: the machine's monotonic clock, read
+	// through a 1 ms cache where a decision can live with it. An injected
+	// clock is read at every decision.
+	Clock Clock
+
+	// Logger receives what an operator should know. Default: nothing is logged.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	def(&c.Voltage, DefaultVoltage)
+	def(&c.MaxRoutes, 1_000_000)
+	def(&c.MailboxSize, 4096)
+	def(&c.Linger, time.Millisecond)
+	def(&c.IdleAfter, 15*time.Minute)
+	def(&c.AskTimeout, 100*time.Millisecond)
+	def(&c.StartTimeout, 5*time.Second)
+	def(&c.SaveInterval, 250*time.Millisecond)
+	def(&c.SaveBudget, 1000)
+	if c.Classify == nil {
+		c.Classify = Classify
+	}
+	if c.Clock == nil {
+		c.Clock = actors.Monotonic
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// validate returns nil, or one error that names every wrong field with its
+// value and range. Defaults are filled in before.
+func (c *Config) validate() error {
+	var errs []error
+	add := func(field string, value any, allowed string) {
+		errs = append(errs, &FieldError{Field: field, Value: fmt.Sprint(value), Allowed: allowed})
+	}
+	if !(c.Voltage > 0 && c.Voltage <= MaxVoltage) {
+		add("Voltage", c.Voltage, allowedVoltage)
+	}
+	ranged(add, "MaxRoutes", c.MaxRoutes, 1, 1<<24)
+	ranged(add, "MailboxSize", c.MailboxSize, 1, 1<<20)
+	ranged(add, "Linger", c.Linger, 10*time.Microsecond, time.Second)
+	ranged(add, "IdleAfter", c.IdleAfter, time.Second, 24*time.Hour)
+	ranged(add, "AskTimeout", c.AskTimeout, time.Millisecond, time.Minute)
+	ranged(add, "StartTimeout", c.StartTimeout, time.Millisecond, 10*time.Minute)
+	ranged(add, "SaveInterval", c.SaveInterval, time.Millisecond, time.Hour)
+	ranged(add, "SaveBudget", c.SaveBudget, 1, 1_000_000)
+	if c.Provider != nil {
+		if err := (providers.Key{Route: "x", Node: c.Node}).Validate(); err != nil {
+			add("Node", fmt.Sprintf("%q", c.Node), "1 to 64 bytes without control bytes, with a Provider")
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrInvalidConfig, errors.Join(errs...))
+}
+
+func ranged[T int | time.Duration](add func(string, any, string), field string, value, low, high T) {
+	if value < low || value > high {
+		add(field, value, fmt.Sprintf("%v to %v", low, high))
+	}
+}
+
+// Limits and defaults of voltages, in volts.
+const (
+	DefaultVoltage = 100
+	MaxVoltage     = 1e9
+)
+
+const allowedVoltage = "above 0, at most 1e+09, in volts"
+
+func validVoltage(v float64) bool { return v > 0 && v <= MaxVoltage && !math.IsNaN(v) }

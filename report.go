@@ -1,0 +1,104 @@
+package atrion
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/atrion-io/atrion/actors"
+	"github.com/atrion-io/atrion/providers"
+)
+
+// Stats are an engine's counters since its start.
+type Stats = actors.Stats
+
+// Event is something an operator may want to know about a route: a mode
+// change, lost samples, a failing actor, an eviction.
+type Event = actors.Event
+
+// Subscription delivers events; see Engine.Events.
+type Subscription = actors.Subscription
+
+// Stats returns the engine's counters.
+func (e *Engine) Stats() Stats { return e.sys.Stats() }
+
+// Events subscribes to the engine's events. A subscriber that is slower than
+// its buffer (at least 1) misses events and can read how many.
+func (e *Engine) Events(buffer int) *Subscription { return e.sys.Subscribe(buffer) }
+
+// Health is an engine's condition at one moment.
+type Health struct {
+	Closed   bool
+	Provider *providers.Status // nil: none configured
+	Degraded []string          // what does not work, in words; empty: all well
+}
+
+// Health reports the engine's condition without I/O. An engine whose provider
+// is away keeps deciding from memory: it is degraded, not broken.
+func (e *Engine) Health() Health {
+	h := Health{Closed: e.sys.Closed()}
+	if h.Closed {
+		h.Degraded = append(h.Degraded, "engine closed")
+	}
+	if p := e.cfg.Provider; p != nil {
+		st := p.Status()
+		h.Provider = &st
+		if !st.Ready {
+			h.Degraded = append(h.Degraded, "state provider: "+st.Degraded+"; deciding from memory")
+		}
+	}
+	return h
+}
+
+// Explanation is a decision with what an operator asks next.
+type Explanation struct {
+	Decision Decision
+	Law      string
+	Inflight int64         // calls that hold a permit
+	Shed     uint64        // rejections since the route was created
+	LastSeen time.Duration // since the route's last observation; < 0: never
+}
+
+// String says it in plain words and numbers.
+func (x Explanation) String() string {
+	seen := "No observation yet."
+	if x.LastSeen >= 0 {
+		seen = fmt.Sprintf("Last observation %v ago.", x.LastSeen.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("%s\n%s %d in flight, %d shed so far, law %s.\n", x.Decision.Explain(), seen, x.Inflight, x.Shed, x.Law)
+}
+
+// ErrUnknownRoute: there is no route of that name.
+var ErrUnknownRoute = errors.New("atrion: unknown route")
+
+// Explain says why a request of that voltage (0: the default) would pass or
+// not at this moment. It leaves no trace: it neither creates the route
+// (ErrUnknownRoute) nor counts as demand.
+func (e *Engine) Explain(name string, voltage float64) (Explanation, error) {
+	if voltage == 0 {
+		voltage = e.cfg.Voltage
+	}
+	if !validVoltage(voltage) {
+		return Explanation{}, invalid("Voltage", voltage, allowedVoltage)
+	}
+	a := e.sys.Lookup(name)
+	if a == nil {
+		return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
+	}
+	v, revision, ok := a.Peek(voltage)
+	p := a.Snapshot()
+	if !ok || p == nil {
+		return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
+	}
+	x := Explanation{
+		Decision: decision(a.Name(), voltage, v, revision),
+		Law:      e.sys.Law().Name(),
+		Inflight: a.Inflight(),
+		Shed:     a.Shed(),
+		LastSeen: -1,
+	}
+	if p.Revision > 0 {
+		x.LastSeen = time.Duration(max(e.sys.Now()-p.At, 0))
+	}
+	return x, nil
+}

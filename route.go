@@ -1,0 +1,130 @@
+package atrion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/atrion-io/atrion/actors"
+	"github.com/atrion-io/atrion/physics"
+)
+
+// Route is a handle on one route of an engine. Hold on to it: a decision by
+// handle needs no lookup. Its methods are safe for concurrent use, and it
+// stays good when the route is passivated meanwhile.
+type Route struct {
+	eng   *Engine
+	actor atomic.Pointer[actors.Route]
+	name  string
+}
+
+// Name returns the route's name.
+func (r *Route) Name() string { return r.name }
+
+// Acquire asks for the right to make one call. Without options the request
+// bids the engine's default voltage.
+//
+// A rejected request gets a *RejectedError (errors.Is ErrRejected, and
+// ErrTripped or ErrInsufficientVoltage to tell why). Other errors: ctx's, if it
+// has ended; ErrInvalidTelemetry, for a voltage out of range; ErrClosed.
+// Acquire never waits. It takes no lock and allocates only the RejectedError.
+func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (Permit, error) {
+	if err := ctx.Err(); err != nil {
+		return Permit{}, err
+	}
+	voltage, err := r.eng.bid(options)
+	if err != nil {
+		return Permit{}, err
+	}
+	a := r.actor.Load()
+	for {
+		if r.eng.sys.Closed() {
+			return Permit{}, ErrClosed
+		}
+		v, revision, seats, ok := a.Enter(voltage)
+		if ok {
+			if !v.Allow {
+				return Permit{}, &RejectedError{Decision: decision(r.name, voltage, v, revision)}
+			}
+			return Permit{eng: r.eng, actor: a, start: r.eng.sys.Now(), seats: float64(seats), voltage: voltage}, nil
+		}
+		if a, err = r.renew(); err != nil {
+			return Permit{}, err
+		}
+	}
+}
+
+// Decide answers whether a request of that voltage would pass now, without
+// taking a seat. A voltage that is NaN or not above 0 never passes. It takes no
+// lock, does no I/O and allocates nothing. On a closed engine it answers from
+// the last state.
+func (r *Route) Decide(voltage float64) Decision {
+	a := r.actor.Load()
+	for {
+		v, revision, ok := a.Decide(voltage)
+		if ok {
+			return decision(r.name, voltage, v, revision)
+		}
+		next, err := r.renew()
+		if err != nil {
+			// The route was passivated and there is no room to bring it back.
+			// It was healthy when it went: fail open, and say that nothing is
+			// known (revision 0, no terms).
+			return Decision{Route: r.name, Allow: !r.eng.cfg.FailClosed, Reason: Faulty, Voltage: voltage}
+		}
+		a = next
+	}
+}
+
+// renew looks up the actor that took the place of an evicted one.
+func (r *Route) renew() (*actors.Route, error) {
+	a, err := r.eng.sys.Route(r.name)
+	if err == nil {
+		r.actor.Store(a)
+	}
+	return a, err
+}
+
+func decision(name string, voltage float64, v physics.Verdict, revision uint64) Decision {
+	return Decision{
+		Route: name, Allow: v.Allow, Reason: v.Reason, Mode: v.Mode,
+		Voltage: voltage, Resistance: v.Resistance, Terms: v.Terms,
+		Break: v.Break, RetryAfter: v.RetryAfter, Revision: revision,
+	}
+}
+
+// Observe tells the route what was observed of it. It does not wait for the
+// route to take it into account. Errors: ErrInvalidTelemetry, ErrMailboxFull,
+// ErrClosed; the observation is then lost and nothing has changed.
+func (r *Route) Observe(t Telemetry) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	s := t.sample(r.eng.sys.Now())
+	return r.eng.put(r.actor.Load(), &s)
+}
+
+// decideWith feeds t, waits until the route has taken it into account, and
+// decides.
+func (r *Route) decideWith(ctx context.Context, t *Telemetry, voltage float64) (Decision, error) {
+	s := t.sample(r.eng.sys.Now())
+	a := r.actor.Load()
+	err := a.Ask(ctx, &s)
+	for errors.Is(err, actors.ErrRetired) {
+		if a, err = r.renew(); err == nil {
+			err = a.Ask(ctx, &s)
+		}
+	}
+	d := r.Decide(voltage)
+	if err != nil {
+		return d, fmt.Errorf("atrion: decided without this telemetry: %w", err)
+	}
+	return d, nil
+}
+
+// Inflight returns the number of calls that hold a permit of this route.
+func (r *Route) Inflight() int64 { return r.actor.Load().Inflight() }
+
+// Shed returns how many requests were rejected since the route was created.
+func (r *Route) Shed() uint64 { return r.actor.Load().Shed() }

@@ -24,7 +24,11 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	if cfg.Law == nil {
-		cfg.Law = classic.Default()
+		law, err := classic.New(classic.DefaultConfig())
+		if err != nil {
+			return nil, err
+		}
+		cfg.Law = law
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.StartTimeout)
 	defer cancel()
@@ -87,23 +91,38 @@ func (e *Engine) Decide(name string, t Telemetry) (Decision, error) {
 	return r.decideWith(ctx, &t, voltage)
 }
 
-// decide is Decide without telemetry: one lookup, no handle.
+// Allow answers whether a request of that voltage may pass on the route of that
+// name, and nothing else; see Route.Allow for something faster still.
+func (e *Engine) Allow(name string, voltage float64) (bool, error) {
+	for a := e.sys.Lookup(name); ; {
+		if e.sys.Closed() {
+			return false, ErrClosed
+		}
+		if a != nil {
+			if allow, ok := a.Allow(voltage); ok {
+				return allow, nil
+			}
+		}
+		var err error
+		if a, err = e.sys.Route(name); err != nil {
+			return false, err
+		}
+	}
+}
+
+// decide is Decide without telemetry: one lookup and no handle.
 func (e *Engine) decide(name string, voltage float64) (Decision, error) {
-	for {
+	for a := e.sys.Lookup(name); ; {
 		if e.sys.Closed() {
 			return Decision{}, ErrClosed
 		}
-		a := e.sys.Lookup(name)
-		if a == nil {
-			var err error
-			if a, err = e.sys.Route(name); err != nil {
-				return Decision{}, err
+		if a != nil {
+			if ruling, terms, p := a.Decide(voltage); p != nil {
+				return decision(a.Name(), voltage, ruling, terms, p), nil
 			}
 		}
-		if v, revision, ok := a.Decide(voltage); ok {
-			return decision(a.Name(), voltage, v, revision), nil
-		}
-		if _, err := e.sys.Route(name); err != nil {
+		var err error
+		if a, err = e.sys.Route(name); err != nil {
 			return Decision{}, err
 		}
 	}

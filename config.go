@@ -22,7 +22,8 @@ type Clock = actors.Clock
 // the default that its comment states; New refuses values outside the ranges
 // with one error that names them all.
 type Config struct {
-	// Law decides. Default: classic.Default(), the published law.
+	// Law decides. Default: the published law, classic.New of
+	// classic.DefaultConfig().
 	Law physics.Law
 
 	// Provider keeps route states beyond the life of this engine. Default:

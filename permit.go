@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/atrion-io/atrion/actors"
 	"github.com/atrion-io/atrion/physics"
@@ -32,24 +33,42 @@ func (p *Permit) Done(err error) {
 	if p.actor == nil || p.ended.Swap(true) {
 		return
 	}
-	p.actor.Leave()
 	o := OK
 	if err != nil {
 		o = p.eng.cfg.Classify(err)
 	}
 	now := p.eng.sys.Now()
-	s := physics.Sample{
-		Time:     now,
-		Latency:  float64(now-p.start) / 1e6,
-		Voltage:  p.voltage,
-		Inflight: p.seats,
-		Outcome:  o,
-	}
+	s := physics.Sample{Time: now, Latency: float64(now-p.start) / 1e6, Outcome: o}
 	if failed(o) {
 		s.ErrorRate = 1
 	}
-	// What can go wrong (a full mailbox, a closed engine) is counted and
-	// reported as a dead letter; the caller could do nothing about it.
+	p.end(s)
+}
+
+// Report ends the call with what was measured elsewhere. A latency that is not
+// given is the time since Acquire; telemetry that is not valid only returns
+// the seat.
+func (p *Permit) Report(t Telemetry) {
+	if p.actor == nil || p.ended.Swap(true) {
+		return
+	}
+	if t.Validate() != nil {
+		p.actor.Leave()
+		return
+	}
+	now := p.eng.sys.Now()
+	if t.Latency == 0 {
+		t.Latency = min(max(time.Duration(now-p.start), 1), MaxLatency)
+	}
+	p.end(t.sample(now))
+}
+
+// end returns the seat and hands the actor the sample. What can go wrong (a
+// full mailbox, a closed engine) is counted and reported as a dead letter; the
+// caller could do nothing about it.
+func (p *Permit) end(s physics.Sample) {
+	p.actor.Leave()
+	s.Voltage, s.Inflight = p.voltage, p.seats
 	_ = p.eng.put(p.actor, &s)
 }
 

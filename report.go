@@ -85,13 +85,12 @@ func (e *Engine) Explain(name string, voltage float64) (Explanation, error) {
 	if a == nil {
 		return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
 	}
-	v, revision, ok := a.Peek(voltage)
-	p := a.Snapshot()
-	if !ok || p == nil {
+	v, p := a.Peek(voltage)
+	if p == nil {
 		return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
 	}
 	x := Explanation{
-		Decision: decision(a.Name(), voltage, v, revision),
+		Decision: decision(a.Name(), voltage, v.Ruling, v.Terms, p),
 		Law:      e.sys.Law().Name(),
 		Inflight: a.Inflight(),
 		Shed:     a.Shed(),

@@ -37,20 +37,23 @@ func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (Permit, 
 	if err != nil {
 		return Permit{}, err
 	}
-	a := r.actor.Load()
-	for {
+	for a := r.actor.Load(); ; {
 		if r.eng.sys.Closed() {
 			return Permit{}, ErrClosed
 		}
-		v, revision, seats, ok := a.Enter(voltage)
-		if ok {
-			if !v.Allow {
-				return Permit{}, &RejectedError{Decision: decision(r.name, voltage, v, revision)}
-			}
+		seats, ok := a.Enter(voltage)
+		switch {
+		case seats > 0:
 			return Permit{eng: r.eng, actor: a, start: r.eng.sys.Now(), seats: float64(seats), voltage: voltage}, nil
-		}
-		if a, err = r.renew(); err != nil {
-			return Permit{}, err
+		case ok:
+			// The route may have changed since: what it says now is the answer.
+			if d := r.Decide(voltage); !d.Allow {
+				return Permit{}, &RejectedError{Decision: d}
+			}
+		default:
+			if a, err = r.renew(); err != nil {
+				return Permit{}, err
+			}
 		}
 	}
 }
@@ -62,9 +65,8 @@ func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (Permit, 
 func (r *Route) Decide(voltage float64) Decision {
 	a := r.actor.Load()
 	for {
-		v, revision, ok := a.Decide(voltage)
-		if ok {
-			return decision(r.name, voltage, v, revision)
+		if ruling, terms, p := a.Decide(voltage); p != nil {
+			return decision(r.name, voltage, ruling, terms, p)
 		}
 		next, err := r.renew()
 		if err != nil {
@@ -77,6 +79,14 @@ func (r *Route) Decide(voltage float64) Decision {
 	}
 }
 
+// Allow is Decide for callers who only need the answer, in less time.
+func (r *Route) Allow(voltage float64) bool {
+	if allow, ok := r.actor.Load().Allow(voltage); ok {
+		return allow
+	}
+	return r.Decide(voltage).Allow
+}
+
 // renew looks up the actor that took the place of an evicted one.
 func (r *Route) renew() (*actors.Route, error) {
 	a, err := r.eng.sys.Route(r.name)
@@ -86,11 +96,11 @@ func (r *Route) renew() (*actors.Route, error) {
 	return a, err
 }
 
-func decision(name string, voltage float64, v physics.Verdict, revision uint64) Decision {
+func decision(name string, voltage float64, r physics.Ruling, t physics.Terms, p *actors.Published) Decision {
 	return Decision{
-		Route: name, Allow: v.Allow, Reason: v.Reason, Mode: v.Mode,
-		Voltage: voltage, Resistance: v.Resistance, Terms: v.Terms,
-		Break: v.Break, RetryAfter: v.RetryAfter, Revision: revision,
+		Route: name, Allow: r.Allow, Reason: r.Reason, Mode: r.Mode,
+		Voltage: voltage, Resistance: t.Sum(), Terms: t,
+		Break: p.State.Break(), RetryAfter: r.RetryAfter, Revision: p.Revision,
 	}
 }
 

@@ -70,7 +70,7 @@ func (t *Telemetry) sample(now int64) physics.Sample {
 		s.Latency = float64(t.Latency) / float64(time.Millisecond)
 	}
 	if failed(t.Outcome) && t.ErrorRate == 0 {
-		s.ErrorRate = 1
+		s.ErrorRate = 1 // a failed call, told as an outcome
 	}
 	return s
 }

@@ -65,13 +65,17 @@ func (e *entry) Advance(prev physics.State, b *physics.Batch) time.Duration {
 	return e.law.wake
 }
 
-func (e *entry) Decide(q physics.Query) physics.Verdict {
-	v := physics.Verdict{Allow: true, Mode: e.Mode(), Resistance: float64(e.n), Terms: physics.Terms{Base: float64(e.n)}}
+func (e *entry) Decide(q physics.Query) (physics.Ruling, physics.Terms) {
+	r := physics.Ruling{Allow: true, Mode: e.Mode()}
 	if e.Mode() == physics.CircuitBreaker {
-		v.Allow, v.Reason = false, physics.Tripped
+		r.Allow, r.Reason = false, physics.Tripped
 	}
-	return v
+	return r, physics.Terms{Base: float64(e.n)}
 }
+
+func (e *entry) Allow(q physics.Query) bool { r, _ := e.Decide(q); return r.Allow }
+
+func (e *entry) Break() float64 { return 0 }
 
 func (e *entry) Mode() physics.Mode {
 	switch {

@@ -37,7 +37,7 @@ func TestEviction(t *testing.T) {
 			_ = tripped.Ask(context.Background(), sample(0, seq))
 		}
 		busy := must(s.Route("busy"))
-		if _, _, _, ok := busy.Enter(1); !ok {
+		if seats, _ := busy.Enter(1); seats != 1 {
 			t.Fatal("Enter refused")
 		}
 		idle := must(s.Route("idle"))
@@ -52,7 +52,7 @@ func TestEviction(t *testing.T) {
 		if err := idle.Put(sample(0, 1)); !errors.Is(err, ErrRetired) {
 			t.Errorf("Put to an evicted route: %v, want ErrRetired", err)
 		}
-		if _, _, ok := idle.Decide(1); ok {
+		if _, _, p := idle.Decide(1); p != nil {
 			t.Error("an evicted route decided")
 		}
 		fresh := s.Lookup("new")
@@ -103,7 +103,7 @@ func TestEvictionRaces(t *testing.T) {
 					continue
 				}
 				if rng.IntN(2) == 0 {
-					if _, _, _, ok := r.Enter(1); ok {
+					if seats, _ := r.Enter(1); seats > 0 {
 						if s.Lookup(r.Name()) != r {
 							t.Error("evicted with a call in flight")
 						}

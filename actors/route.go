@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
 
@@ -58,58 +59,97 @@ func (r *Route) Inflight() int64 { return r.inflight.Load() }
 // Shed returns how many decisions were rejections.
 func (r *Route) Shed() uint64 { return r.shed.Load() }
 
-// Decide answers a request of that voltage from the current snapshot. ok is
-// false if the route was evicted: look it up again. It takes no lock, does no
-// I/O and allocates nothing.
-func (r *Route) Decide(voltage float64) (v physics.Verdict, revision uint64, ok bool) {
-	p := r.pub.Load()
+// Decide answers a request of that voltage from the current snapshot, and
+// returns the snapshot. It is nil if the route was evicted: look it up again.
+// It takes no lock, does no I/O and allocates nothing.
+func (r *Route) Decide(voltage float64) (physics.Ruling, physics.Terms, *Published) {
+	p := r.current()
 	if p == nil {
-		return v, 0, false
+		return physics.Ruling{}, physics.Terms{}, nil
 	}
+	ruling, terms := p.State.Decide(r.query(voltage))
+	if p.Faulty {
+		ruling = r.sys.policy(ruling)
+	}
+	if !ruling.Allow {
+		r.shed.Add(1)
+	}
+	return ruling, terms, p
+}
+
+// Allow is Decide for those who only need the answer; ok is false if the route
+// was evicted.
+func (r *Route) Allow(voltage float64) (allow, ok bool) {
+	p := r.current()
+	if p == nil {
+		return false, false
+	}
+	allow = p.State.Allow(r.query(voltage))
+	if p.Faulty {
+		allow = !r.sys.cfg.FailClosed
+	}
+	if !allow {
+		r.shed.Add(1)
+	}
+	return allow, true
+}
+
+// current is the snapshot to decide by. It tells the eviction hand that the
+// route is used.
+func (r *Route) current() *Published {
 	if !r.used.Load() {
 		r.used.Store(true)
 	}
-	v = r.verdict(p, r.sys.query(voltage, r.inflight.Load()))
-	if !v.Allow {
-		r.shed.Add(1)
+	return r.pub.Load()
+}
+
+func (r *Route) query(voltage float64) physics.Query {
+	q := physics.Query{Voltage: voltage, Now: r.sys.readNow(), Inflight: r.inflight.Load()}
+	if r.sys.draws {
+		q.U = rand.Float64()
 	}
-	return v, p.Revision, true
+	return q
 }
 
 // Peek is Decide for those who only want to know: it is not counted, and a law
 // must not take it for demand. It reads the exact clock.
-func (r *Route) Peek(voltage float64) (v physics.Verdict, revision uint64, ok bool) {
+func (r *Route) Peek(voltage float64) (physics.Verdict, *Published) {
 	p := r.pub.Load()
 	if p == nil {
-		return v, 0, false
+		return physics.Verdict{}, nil
 	}
-	q := physics.Query{Voltage: voltage, Now: r.sys.cfg.Clock.Now(), Inflight: r.inflight.Load(), U: 0.5, Peek: true}
-	return r.verdict(p, q), p.Revision, true
-}
-
-func (r *Route) verdict(p *Published, q physics.Query) physics.Verdict {
-	v := p.State.Decide(q)
+	v := physics.Judge(p.State, physics.Query{Voltage: voltage, Now: r.sys.cfg.Clock.Now(), Inflight: r.inflight.Load(), U: physics.Peek})
 	if p.Faulty {
-		v.Allow, v.Reason = !r.sys.cfg.FailClosed, physics.Faulty
+		v.Ruling = r.sys.policy(v.Ruling)
 	}
-	return v
+	return v, p
 }
 
-// Enter decides and, if the answer is yes, takes a seat that Leave returns.
-// seats is the number of calls in flight including this one.
-func (r *Route) Enter(voltage float64) (v physics.Verdict, revision uint64, seats int64, ok bool) {
-	v, revision, ok = r.Decide(voltage)
-	if !ok || !v.Allow {
-		return v, revision, 0, ok
+// policy is the answer of a route whose law keeps failing.
+func (s *System) policy(r physics.Ruling) physics.Ruling {
+	r.Allow, r.Reason = !s.cfg.FailClosed, physics.Faulty
+	return r
+}
+
+// Enter takes a seat, which Leave returns, if a request of that voltage may
+// pass. seats is the number of calls in flight including this one, and 0 if it
+// may not: Decide then says why. ok is false if the route was evicted.
+func (r *Route) Enter(voltage float64) (seats int64, ok bool) {
+	p := r.current()
+	if p == nil {
+		return 0, false
+	}
+	if p.Faulty && r.sys.cfg.FailClosed || !p.Faulty && !p.State.Allow(r.query(voltage)) {
+		return 0, true
 	}
 	seats = r.inflight.Add(1)
 	// The eviction hand takes the snapshot away first and looks at inflight
 	// second; here it is the other way round, so one of the two sees the other.
 	if r.pub.Load() == nil {
 		r.inflight.Add(-1)
-		return v, revision, 0, false
+		return 0, false
 	}
-	return v, revision, seats, true
+	return seats, true
 }
 
 // Leave returns a seat.
@@ -141,11 +181,11 @@ func (r *Route) put(s *physics.Sample, ask chan struct{}) error {
 	}
 	var rouse chan struct{}
 	spawn := !m.running
-	half := int(m.count) == (r.sys.cfg.MailboxSize+1)/2
+	behind := r.sys.behind(int(m.count))
 	if spawn {
 		m.running = true
 		r.sys.active.Add(1)
-	} else if ask != nil || half {
+	} else if ask != nil || behind {
 		rouse = m.rouse()
 	}
 	m.mu.Unlock()
@@ -158,10 +198,18 @@ func (r *Route) put(s *physics.Sample, ask chan struct{}) error {
 		default: // signalled already
 		}
 	}
-	if half {
+	if behind {
 		runtime.Gosched() // let the actor catch up; see Backpressure in doc.go
 	}
 	return nil
+}
+
+// behind reports whether a mailbox that just came to hold count samples calls
+// for a pause of its producer: from half full on, at every further eighth. Once
+// would not do, as the scheduler may run the producer itself again.
+func (s *System) behind(count int) bool {
+	size := s.cfg.MailboxSize
+	return 2*count >= size && count%max(size/8, 1) == 0
 }
 
 // Ask hands s to the actor and waits until a snapshot that knows it is

@@ -166,7 +166,7 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 	r.sys.counters.batches.Add(1)
 	if from, to := prev.State.Mode(), next.Mode(); from != to {
 		r.sys.counters.transitions.Add(1)
-		v := next.Decide(physics.Query{Now: at, Peek: true})
+		v := physics.Judge(next, physics.Query{Now: at, U: physics.Peek})
 		r.sys.events.publish(Event{Kind: Transition, Route: r.name, Time: at, From: from, To: to, Resistance: v.Resistance})
 	}
 	r.sys.saver.changed(r, next, at)

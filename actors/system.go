@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,8 +72,7 @@ func def[T comparable](field *T, value T) {
 type System struct {
 	cfg      Config
 	registry registry
-	reader   Clock // the clock decisions read: coarse, unless one was injected
-	coarse   *coarse
+	coarse   *coarse // what decisions read, unless a clock was injected
 	draws    bool
 	blank    *Published // what a route that nobody knows anything about begins with
 	events   stream
@@ -103,7 +101,6 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 	cfg = cfg.withDefaults()
 	s := &System{
 		cfg:     cfg,
-		reader:  cfg.Clock,
 		draws:   cfg.Law.Draws(),
 		blank:   &Published{State: cfg.Law.NewState(), At: math.MinInt64},
 		stop:    make(chan struct{}),
@@ -116,7 +113,6 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 	s.askers.New = func() any { return make(chan struct{}, 1) }
 	if cfg.Clock == Monotonic {
 		s.coarse = newCoarse(cfg.Clock)
-		s.reader = s.coarse
 	}
 	s.saver = newSaver(s)
 	if s.saver != nil {
@@ -133,13 +129,12 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 	return s
 }
 
-// query is the law's question for a request of that voltage.
-func (s *System) query(voltage float64, inflight int64) physics.Query {
-	q := physics.Query{Voltage: voltage, Now: s.reader.Now(), Inflight: inflight}
-	if s.draws {
-		q.U = rand.Float64()
+// readNow is the time for decisions.
+func (s *System) readNow() int64 {
+	if s.coarse != nil {
+		return s.coarse.Now()
 	}
-	return q
+	return s.cfg.Clock.Now()
 }
 
 // Now reads the system's clock, not the coarse one.

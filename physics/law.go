@@ -14,24 +14,40 @@ type Terms struct {
 // Sum adds the terms in their fixed order: ((Base+Pressure)+Momentum)+Scar.
 func (t Terms) Sum() float64 { return t.Base + t.Pressure + t.Momentum + t.Scar }
 
-// Query is one request for a decision.
+// Query is one request for a decision. Four words, so that it travels in
+// registers: a decision is a few nanoseconds, and a copy through memory would
+// cost more than the decision.
 type Query struct {
 	Voltage  float64 // volts the request bids; NaN or <= 0 never passes
 	Now      int64   // ns, same clock as Sample.Time
 	Inflight int64   // calls in flight on the route at this moment
-	U        float64 // uniform in [0,1); 0 unless Law.Draws
-	Peek     bool    // asked to explain or to show: not demand, must leave no trace
+	U        float64 // uniform in [0,1); 0 unless Law.Draws; Peek: see there
 }
 
-// Verdict is a law's answer.
-type Verdict struct {
+// Peek as a Query's U asks only to explain or to show. It is not demand and
+// must leave no trace; a law that draws takes U as one half.
+const Peek = -1
+
+// Ruling is the answer to a Query.
+type Ruling struct {
 	Allow      bool
 	Reason     Reason
 	Mode       Mode
-	Resistance float64 // ohms, equal to Terms.Sum()
-	Terms      Terms
-	Break      float64       // ohms at which the route trips; 0: the law has none
 	RetryAfter time.Duration // when asking again may help; 0: now, or unknown
+}
+
+// Verdict is a ruling with everything it rests on.
+type Verdict struct {
+	Ruling
+	Terms      Terms
+	Resistance float64 // ohms: Terms.Sum()
+	Break      float64 // ohms at which the route trips; 0: the law has none
+}
+
+// Judge asks s and returns the answer in one value.
+func Judge(s State, q Query) Verdict {
+	r, t := s.Decide(q)
+	return Verdict{Ruling: r, Terms: t, Resistance: t.Sum(), Break: s.Break()}
 }
 
 // Law is a control law: it makes route states, and the states do the rest. A
@@ -64,8 +80,16 @@ type State interface {
 	// that act on time as well as on samples; such an Advance is a tick.
 	Advance(prev State, b *Batch) (wake time.Duration)
 
-	// Decide answers q. It neither blocks nor allocates.
-	Decide(q Query) Verdict
+	// Decide answers q: the request passes only if its voltage is above the
+	// terms' sum. It neither blocks nor allocates.
+	Decide(q Query) (Ruling, Terms)
+
+	// Allow is the Allow of Decide's ruling, in less time.
+	Allow(q Query) bool
+
+	// Break is the resistance in ohms at which the route trips; 0 if the law
+	// has no such thing.
+	Break() float64
 
 	// Mode is the reported mode as of the last sample.
 	Mode() Mode

@@ -43,9 +43,9 @@ func TestStoredState(t *testing.T) {
 			t.Fatal(err)
 		}
 		q := physics.Query{Voltage: 20, Now: now + 1e9}
-		want := s.Decide(q)
+		want := physics.Judge(s, q)
 		q.Now += skew
-		if got := moved.Decide(q); got != want {
+		if got := physics.Judge(moved, q); got != want {
 			t.Fatalf("seed %d: %+v, want %+v", seed, got, want)
 		}
 		rest := samples[cut:]
@@ -74,7 +74,7 @@ func TestRestartKeepsTrip(t *testing.T) {
 	if err := n.ParseState(s.AppendState(nil, s.last), 0); err != nil {
 		t.Fatal(err)
 	}
-	if v := n.Decide(physics.Query{Voltage: 1e9}); v.Allow || v.Reason != physics.Tripped {
+	if v := physics.Judge(n, physics.Query{Voltage: 1e9}); v.Allow || v.Reason != physics.Tripped {
 		t.Errorf("%+v", v)
 	}
 }
@@ -171,12 +171,12 @@ func FuzzParseState(f *testing.F) {
 			t.Fatalf("read  %x\nwrote %x", src, got)
 		}
 		for _, at := range []int64{now, s.last, math.MaxInt64, math.MinInt64} {
-			v := s.Decide(physics.Query{Voltage: 20, Now: at})
+			v := physics.Judge(s, physics.Query{Voltage: 20, Now: at})
 			checkVerdict(t, l, v)
 			s.Settled(at)
 			s.Departs(s, at)
 		}
 		next := advance(t, l, s, []physics.Sample{{Time: now, Latency: 500, ErrorRate: 1, Saturation: 1}}, always(1))
-		checkVerdict(t, l, next.Decide(physics.Query{Voltage: 20, Now: now}))
+		checkVerdict(t, l, physics.Judge(next, physics.Query{Voltage: 20, Now: now}))
 	})
 }

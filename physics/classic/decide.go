@@ -13,10 +13,10 @@ import (
 //
 //	R(t) = max(base, base + W.P + DampingFactor*M + S*e^(-lambda*(t-last)))
 //
-// At the time of the last sample R is the original's, to the bit. The original
-// itself decays nothing between calls.
+// The original itself decays nothing between calls; at the time of the last
+// sample R is its R, to the last bits.
 //
-// Terms are never negative and add up to R. Base is the base. A pressure below
+// Terms are never negative, and R is their sum. Base is the base. A pressure below
 // the baseline cancels first momentum, then scar, and a momentum below zero
 // (clocks that step back) first scar, then pressure; what is reported of each
 // is what is left. In bootstrap R is 1.2 bases whatever the telemetry says, and
@@ -26,57 +26,77 @@ import (
 // pass or, on a tripped route, for the next call to close it, provided that
 // call is like the last. It is rounded up to a millisecond and at most a
 // minute; 0 where decay alone will not do.
-func (s *State) Decide(q physics.Query) (v physics.Verdict) {
-	scar, r := s.k.Scar, s.k.R
-	if scar > 0 && q.Now > s.last {
-		r, scar = s.decayed(q.Now)
-	}
-	v.Mode = s.Mode()
-	v.Break = s.k.Break
-	v.Resistance = r
-	base := s.law.params.BaseResistance
-	v.Terms.Base = base
-	if r > base {
-		s.excess(&v.Terms, r-base, scar)
-	}
+func (s *State) Decide(q physics.Query) (physics.Ruling, physics.Terms) {
+	t := s.terms(q.Now)
+	m := s.Mode()
 	// Not Flow: the common answer first, and without a call. A voltage of 0
 	// or less cannot pass because R > 0, nor NaN.
-	if q.Voltage > r && v.Mode != physics.CircuitBreaker {
-		v.Allow = true
-		return v
+	if q.Voltage > t.Sum() && m != physics.CircuitBreaker {
+		return physics.Ruling{Allow: true, Mode: m}, t
 	}
-	v.Reason = physics.InsufficientVoltage
-	if v.Mode == physics.CircuitBreaker {
-		v.Reason = physics.Tripped
+	reason := physics.InsufficientVoltage
+	if m == physics.CircuitBreaker {
+		reason = physics.Tripped
 	}
-	v.RetryAfter = s.retryAfter(v.Mode, q.Voltage, scar)
-	return v
+	return physics.Ruling{Reason: reason, Mode: m, RetryAfter: s.retryAfter(m, q.Voltage, s.scarAt(q.Now))}, t
 }
 
-// excess divides the ohms above the base among the terms of t, none negative.
-func (s *State) excess(t *physics.Terms, excess, scar float64) {
+// Allow is Decide's answer alone. It decays the scar only for a voltage between
+// the base and the last R: R falls from there, and not below the base.
+func (s *State) Allow(q physics.Query) bool {
+	switch {
+	case s.k.Tripped && !s.boot:
+		return false
+	case q.Voltage > s.k.R*(1+slack):
+		return true
+	case !(q.Voltage > s.law.params.BaseResistance):
+		return false
+	}
+	t := s.terms(q.Now)
+	return q.Voltage > t.Sum()
+}
+
+// slack covers the last bits in which the kernel's R and the sum of its terms
+// may differ.
+const slack = 1e-12
+
+// Break is the break point in ohms.
+func (s *State) Break() float64 { return s.k.Break }
+
+// terms divides R(now) into parts, none negative.
+func (s *State) terms(now int64) physics.Terms {
+	base := s.law.params.BaseResistance
+	// Scars only decay, so an R at the base stays there.
+	if s.k.R <= base {
+		return physics.Terms{Base: base}
+	}
+	r, scar := s.k.R, s.k.Scar
+	if scar > 0 && now > s.last {
+		r, scar = s.decayed(now)
+	}
+	if r <= base {
+		return physics.Terms{Base: base}
+	}
+	excess := r - base
 	if s.boot {
-		t.Pressure = excess
-		return
+		return physics.Terms{Base: base, Pressure: excess}
 	}
 	pressure, momentum := s.parts()
 	if pressure >= 0 && momentum >= 0 {
 		// Then R is their sum, to the last bits.
-		t.Pressure, t.Momentum, t.Scar = pressure, momentum, scar
-		return
+		return physics.Terms{Base: base, Pressure: pressure, Momentum: momentum, Scar: scar}
 	}
-	t.Pressure = min(max(0, pressure), excess)
+	pressure, momentum = min(max(0, pressure), excess), momentum+min(0, pressure)
 	// The last term takes what rounding leaves; a route without a scar must
 	// not be reported to have one of 1e-15 ohms.
 	if scar == 0 {
-		t.Momentum = excess - t.Pressure
-		return
+		return physics.Terms{Base: base, Pressure: pressure, Momentum: excess - pressure}
 	}
-	t.Momentum = min(max(0, momentum+min(0, pressure)), excess-t.Pressure)
-	t.Scar = excess - t.Pressure - t.Momentum
+	momentum = min(max(0, momentum), excess-pressure)
+	return physics.Terms{Base: base, Pressure: pressure, Momentum: momentum, Scar: excess - pressure - momentum}
 }
 
-// retryAfter is Verdict.RetryAfter for a rejected voltage.
+// retryAfter is Ruling.RetryAfter for a rejected voltage.
 func (s *State) retryAfter(m physics.Mode, voltage, scar float64) time.Duration {
 	p := &s.law.params
 	if s.boot || scar <= 0 || !(voltage > 0) {

@@ -37,7 +37,7 @@ func TestDecideBootstrap(t *testing.T) {
 		voltage float64
 		allow   bool
 	}{{12.000001, true}, {12, false}, {0, false}, {-1, false}, {math.NaN(), false}, {math.Inf(1), true}, {math.Inf(-1), false}} {
-		v := s.Decide(physics.Query{Voltage: x.voltage, Now: 5})
+		v := physics.Judge(s, physics.Query{Voltage: x.voltage, Now: 5})
 		checkVerdict(t, l, v)
 		if v.Allow != x.allow || v.Mode != physics.Bootstrap || v.Resistance != 12 || v.Break != 100 || v.RetryAfter != 0 {
 			t.Errorf("%v volts: %+v", x.voltage, v)
@@ -53,11 +53,11 @@ func TestDecideStrict(t *testing.T) {
 	healthy := mature(t, DefaultConfig())
 	for _, s := range []*State{healthy, after(t, healthy, time.Second, dire)} {
 		for _, now := range []int64{s.last, s.last + second} {
-			r := s.Decide(physics.Query{Voltage: 1, Now: now}).Resistance
-			if s.Decide(physics.Query{Voltage: r, Now: now}).Allow {
+			r := physics.Judge(s, physics.Query{Voltage: 1, Now: now}).Resistance
+			if physics.Judge(s, physics.Query{Voltage: r, Now: now}).Allow {
 				t.Errorf("V = R = %v passes", r)
 			}
-			if !s.Decide(physics.Query{Voltage: math.Nextafter(r, 1e9), Now: now}).Allow {
+			if !physics.Judge(s, physics.Query{Voltage: math.Nextafter(r, 1e9), Now: now}).Allow {
 				t.Errorf("V just above R = %v is rejected", r)
 			}
 		}
@@ -69,7 +69,7 @@ func TestDecideStrict(t *testing.T) {
 func TestDecideDecays(t *testing.T) {
 	s := after(t, mature(t, DefaultConfig()), time.Second, dire)
 	at := func(now int64) physics.Verdict {
-		v := s.Decide(physics.Query{Voltage: 50, Now: now})
+		v := physics.Judge(s, physics.Query{Voltage: 50, Now: now})
 		checkVerdict(t, s.law, v)
 		return v
 	}
@@ -115,7 +115,7 @@ func TestTermsCancel(t *testing.T) {
 		s.boot = false
 		s.k.P[0], s.k.Momentum, s.k.Scar = x.pressure, x.momentum/l.params.DampingFactor, x.scar
 		s.k.R = l.kernel.Resistance(s.k.P, s.k.Momentum, s.k.Scar)
-		v := s.Decide(physics.Query{Voltage: 1})
+		v := physics.Judge(s, physics.Query{Voltage: 1})
 		checkVerdict(t, l, v)
 		for _, d := range [][2]float64{{v.Terms.Base, x.want.Base}, {v.Terms.Pressure, x.want.Pressure}, {v.Terms.Momentum, x.want.Momentum}, {v.Terms.Scar, x.want.Scar}} {
 			if !near(d[0], d[1], 1) {
@@ -145,7 +145,7 @@ func TestRetryAfter(t *testing.T) {
 	for _, ago := range []int64{0, second, 7 * second} {
 		now := s.last + ago
 		for _, voltage := range []float64{10.5, 11, 12, 13, 15, 18} {
-			v := s.Decide(physics.Query{Voltage: voltage, Now: now})
+			v := physics.Judge(s, physics.Query{Voltage: voltage, Now: now})
 			if v.Allow {
 				continue
 			}
@@ -158,10 +158,10 @@ func TestRetryAfter(t *testing.T) {
 			if wait == maxRetry {
 				continue
 			}
-			if !s.Decide(physics.Query{Voltage: voltage, Now: now + int64(wait)}).Allow {
+			if !physics.Judge(s, physics.Query{Voltage: voltage, Now: now + int64(wait)}).Allow {
 				t.Errorf("%v volts: still rejected after %v", voltage, wait)
 			}
-			if s.Decide(physics.Query{Voltage: voltage, Now: now + int64(wait) - 2e6}).Allow {
+			if physics.Judge(s, physics.Query{Voltage: voltage, Now: now + int64(wait) - 2e6}).Allow {
 				t.Errorf("%v volts: would have passed before %v", voltage, wait)
 			}
 		}
@@ -170,7 +170,7 @@ func TestRetryAfter(t *testing.T) {
 		t.Errorf("only %d rejections", hits)
 	}
 	for _, voltage := range []float64{10, 5, 0, -1, math.NaN(), math.Inf(-1)} {
-		if wait := s.Decide(physics.Query{Voltage: voltage, Now: s.last}).RetryAfter; wait != 0 {
+		if wait := physics.Judge(s, physics.Query{Voltage: voltage, Now: s.last}).RetryAfter; wait != 0 {
 			t.Errorf("%v volts never pass, but RetryAfter is %v", voltage, wait)
 		}
 	}
@@ -181,7 +181,7 @@ func TestRetryAfter(t *testing.T) {
 	slow = after(t, slow, time.Second, idle)
 	slow = after(t, slow, time.Second, idle)
 	slow = after(t, slow, time.Second, idle)
-	if v := slow.Decide(physics.Query{Voltage: 10.000001, Now: slow.last}); v.RetryAfter != 0 && v.RetryAfter != maxRetry || v.RetryAfter > maxRetry {
+	if v := physics.Judge(slow, physics.Query{Voltage: 10.000001, Now: slow.last}); v.RetryAfter != 0 && v.RetryAfter != maxRetry || v.RetryAfter > maxRetry {
 		t.Errorf("RetryAfter %v exceeds the cap", v.RetryAfter)
 	}
 }
@@ -209,7 +209,7 @@ func TestTripped(t *testing.T) {
 	for range 4 {
 		s = after(t, s, 100*time.Millisecond, fine)
 	}
-	v := s.Decide(physics.Query{Voltage: math.Inf(1), Now: s.last})
+	v := physics.Judge(s, physics.Query{Voltage: math.Inf(1), Now: s.last})
 	checkVerdict(t, s.law, v)
 	if v.Allow || v.Reason != physics.Tripped || v.Break != 50 || v.RetryAfter <= 0 || v.RetryAfter == maxRetry {
 		t.Fatalf("%+v", v)
@@ -221,7 +221,7 @@ func TestTripped(t *testing.T) {
 		t.Errorf("still tripped after %v", v.RetryAfter)
 	}
 	// Silence alone closes nothing (a fault of the published law).
-	if hour := s.Decide(physics.Query{Voltage: 1e6, Now: s.last + 3600*second}); hour.Allow || hour.RetryAfter != 0 {
+	if hour := physics.Judge(s, physics.Query{Voltage: 1e6, Now: s.last + 3600*second}); hour.Allow || hour.RetryAfter != 0 {
 		t.Errorf("after an hour: %+v", hour)
 	}
 	trips, recoveries := s.Transitions()
@@ -332,7 +332,7 @@ func TestDecayComposes(t *testing.T) {
 			t.Fatalf("S = %v, rate %v, dt %v: %v", s, rate, dt1+dt2, once)
 		}
 		// Through the law: a calm sample in between makes no difference.
-		d1, d2 := time.Duration(rng.Int64N(20e9)), time.Duration(rng.Int64N(20e9))
+		d1, d2 := time.Duration(rng.Int64N(20e3))*time.Millisecond, time.Duration(rng.Int64N(20e3))*time.Millisecond
 		one, two := after(t, base, d1+d2, idle), after(t, after(t, base, d1, idle), d2, idle)
 		if math.Abs(one.k.Scar-two.k.Scar) > 1e-13*one.k.Scar {
 			t.Fatalf("%v and %v: scar %v in one go, %v in two", d1, d2, one.k.Scar, two.k.Scar)
@@ -399,6 +399,53 @@ func TestRecoveryTie(t *testing.T) {
 		d := l.params.Step(&r, nil, Call{Time: s.last + int64(x.gap), Latency: calm.Latency, ErrorRate: calm.ErrorRate, Saturation: calm.Saturation, Voltage: 1e9})
 		if r.Mode != x.want || d.Allow != (x.want == physics.Operational) {
 			t.Errorf("step: %v later: %v, want %v", x.gap, r.Mode, x.want)
+		}
+	}
+}
+
+// TestWholeMilliseconds: the law's clock is the original's. Samples within one
+// millisecond are at the same time and have no momentum; a nanosecond over its
+// end is a millisecond.
+func TestWholeMilliseconds(t *testing.T) {
+	base := mature(t, DefaultConfig())
+	base = after(t, base, time.Millisecond-time.Duration(base.last%1e6), idle)
+	within := after(t, base, 999_999*time.Nanosecond, dire)
+	if within.k.Momentum != 0 {
+		t.Errorf("momentum %v within a millisecond", within.k.Momentum)
+	}
+	over := after(t, base, time.Millisecond, dire)
+	later := after(t, after(t, base, 999_999*time.Nanosecond, idle), 1, dire)
+	// Pressures lie in [-1, 1], so over one millisecond momentum is at most
+	// the diagonal of a cube of edge 2; over a nanosecond it would be millions.
+	diagonal := 2 * math.Sqrt(3)
+	for _, m := range []float64{over.k.Momentum, later.k.Momentum} {
+		if m <= 0 || m > diagonal {
+			t.Errorf("momentum %v over a millisecond, want within (0, %v]", m, diagonal)
+		}
+	}
+	for ns, ms := range map[int64]int64{0: 0, 1: 0, 999_999: 0, 1_000_000: 1, -1: -1, -1_000_000: -1, -1_000_001: -2} {
+		if got := floorMs(ns); got != ms {
+			t.Errorf("floorMs(%d) = %d, want %d", ns, got, ms)
+		}
+	}
+}
+
+// TestAllowIsDecide: the short answer is the long one's.
+func TestAllowIsDecide(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	for _, s := range []*State{mature(t, DefaultConfig()), after(t, mature(t, DefaultConfig()), time.Second, dire)} {
+		for range 20 {
+			for range 200 {
+				now := s.last + rng.Int64N(30e9)
+				r := physics.Judge(s, physics.Query{Voltage: 1, Now: now}).Resistance
+				for _, v := range []float64{r, math.Nextafter(r, 0), math.Nextafter(r, 1e9), 200 * rng.Float64(), math.NaN(), -1, math.Inf(1)} {
+					q := physics.Query{Voltage: v, Now: now}
+					if want := physics.Judge(s, q).Allow; s.Allow(q) != want {
+						t.Fatalf("Allow(%+v) is %v, Decide says %v (R %v)", q, !want, want, r)
+					}
+				}
+			}
+			s = after(t, s, time.Duration(rng.Int64N(3e9)), dire)
 		}
 	}
 }

@@ -162,7 +162,7 @@ func (s *State) scarAt(now int64) float64 {
 	if !(s.k.Scar > 0 && now > s.last) {
 		return s.k.Scar
 	}
-	dt := milliseconds(s.last, now)
+	dt := float64(now-s.last) / 1e6
 	if dt < 0 { // the difference overflowed: 292 years and more
 		return 0
 	}
@@ -186,6 +186,6 @@ func (s *State) parts() (pressure, momentum float64) {
 	return fromArray(s.k.P).weighted(p.Weights), float64(p.DampingFactor * s.k.Momentum)
 }
 
-// maxRetry caps [physics.Verdict.RetryAfter]: what a scar will be after a
+// maxRetry caps [physics.Ruling.RetryAfter]: what a scar will be after a
 // minute is known, what traffic does to it until then is not.
 const maxRetry = 60 * time.Second

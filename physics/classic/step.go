@@ -111,7 +111,16 @@ func (p *Params) Limits(t *tuner.State) (breakPoint, recoveryPoint float64) {
 	return p.Tuner.Break(t), p.Tuner.Recover(t)
 }
 
-// milliseconds is the time from one instant to another, both in ns. Whole
-// milliseconds up to ten thousand years come out exact, because 1e6 ns is a
-// multiple of 64.
-func milliseconds(from, to int64) float64 { return float64(to-from) / 1e6 }
+// milliseconds is the time from one instant to another, both in ns, as the
+// original's clock saw it: in whole milliseconds, so that calls within one are
+// at the same time. It matters: momentum is per millisecond, and nanoseconds
+// would make ohms by the thousand of every jitter.
+func milliseconds(from, to int64) float64 { return float64(floorMs(to) - floorMs(from)) }
+
+func floorMs(ns int64) int64 {
+	ms := ns / 1e6
+	if ns%1e6 < 0 {
+		ms--
+	}
+	return ms
+}

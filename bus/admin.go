@@ -1,0 +1,97 @@
+package bus
+
+import (
+	"encoding/json"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/wire"
+)
+
+// explanation answers atrion.admin.explain.<route>.
+type explanation struct {
+	Route        string       `json:"route"`
+	Node         string       `json:"node"`
+	Law          string       `json:"law"`
+	Allow        bool         `json:"allow"`
+	Reason       string       `json:"reason"`
+	Mode         string       `json:"mode"`
+	Voltage      float64      `json:"voltage"`
+	Resistance   float64      `json:"resistance"`
+	Terms        explainTerms `json:"terms"`
+	Break        float64      `json:"break"`
+	RetryAfterMs int64        `json:"retryAfterMs"`
+	Inflight     int64        `json:"inflight"`
+	Shed         uint64       `json:"shed"`
+	LastSeenMs   int64        `json:"lastSeenMs"` // -1: never
+	Revision     uint64       `json:"revision"`
+	Text         string       `json:"text"`
+}
+
+type explainTerms struct {
+	Base     float64 `json:"base"`
+	Pressure float64 `json:"pressure"`
+	Momentum float64 `json:"momentum"`
+	Scar     float64 `json:"scar"`
+}
+
+// explain answers in JSON: it is asked by people. The body is that of a
+// decision request; only voltage and tier matter.
+func (s *Service) explain(req micro.Request) {
+	route, err := wire.RouteFromSubject(ExplainPrefix, req.Subject())
+	var ask wire.Request
+	if err == nil {
+		err = wire.DecodeRequest(req.Data(), &ask)
+	}
+	var x atrion.Explanation
+	if err == nil {
+		if tier, ok := atrion.ParseTier(ask.Tier); ok && ask.Voltage == 0 {
+			ask.Voltage = tier.Voltage()
+		}
+		x, err = s.eng.Explain(route, ask.Voltage)
+	}
+	if err != nil {
+		s.fail(req, wire.JSON, err)
+		return
+	}
+	d := x.Decision
+	s.respondJSON(req, explanation{
+		Route: d.Route, Node: s.opts.Node, Law: x.Law, Allow: d.Allow, Reason: d.Reason.String(), Mode: d.Mode.String(),
+		Voltage: d.Voltage, Resistance: d.Resistance, Terms: explainTerms(d.Terms), Break: d.Break,
+		RetryAfterMs: d.RetryAfter.Milliseconds(), Inflight: x.Inflight, Shed: x.Shed,
+		LastSeenMs: max(x.LastSeen.Milliseconds(), -1), Revision: d.Revision, Text: x.String(),
+	})
+}
+
+// Health is what atrion.admin.health answers.
+type Health struct {
+	Status   string       `json:"status"` // "ok" or "degraded"
+	Node     string       `json:"node"`
+	Degraded []string     `json:"degraded,omitempty"`
+	Engine   atrion.Stats `json:"engine"`
+	Bus      Stats        `json:"bus"`
+}
+
+// Health reports the condition of engine and bus without I/O.
+func (s *Service) Health() Health {
+	h := Health{Status: "ok", Node: s.opts.Node, Degraded: s.eng.Health().Degraded, Engine: s.eng.Stats(), Bus: s.Stats()}
+	if !s.decisions.IsConnected() || !s.telemetry.IsConnected() {
+		h.Degraded = append(h.Degraded, "NATS connection lost: deciding for in-process callers only, reconnecting")
+	}
+	if len(h.Degraded) > 0 {
+		h.Status = "degraded"
+	}
+	return h
+}
+
+func (s *Service) health(req micro.Request) { s.respondJSON(req, s.Health()) }
+
+func (s *Service) respondJSON(req micro.Request, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		s.fail(req, wire.JSON, err)
+		return
+	}
+	s.respond(req, body)
+}

@@ -1,0 +1,137 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/wire"
+)
+
+// decide answers a request on atrion.route.<route>, in the encoding of the
+// request.
+func (s *Service) decide(req micro.Request) {
+	s.counters.decisions.Add(1)
+	data := req.Data()
+	format, err := wire.FormatOf(data)
+	var ask wire.Request
+	var route string
+	if err == nil {
+		err = wire.DecodeRequest(data, &ask)
+	}
+	if err == nil {
+		route, err = wire.RouteFromSubject(RoutePrefix, req.Subject())
+	}
+	var reply wire.Reply
+	if err == nil {
+		reply, err = s.answer(route, &ask)
+	}
+	if err != nil {
+		s.fail(req, format, err)
+		return
+	}
+	if !reply.Allow {
+		s.counters.shed.Add(1)
+	}
+	body, err := wire.AppendReply(nil, &reply, format)
+	if err != nil {
+		s.fail(req, format, err)
+		return
+	}
+	s.respond(req, body)
+}
+
+// answer decides, with the request's telemetry taken into account first.
+func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
+	t := atrion.Telemetry{}
+	if ask.Telemetry != nil {
+		one := [1]atrion.Telemetry{}
+		ts, err := observations([]wire.Sample{*ask.Telemetry}, one[:0])
+		if err != nil {
+			return wire.Reply{}, err
+		}
+		t = ts[0]
+	}
+	// What is asked for beats what the telemetry was measured with.
+	switch {
+	case ask.Voltage != 0:
+		t.Voltage = ask.Voltage
+	case ask.Tier != "":
+		tier, _ := atrion.ParseTier(ask.Tier)
+		t.Voltage = tier.Voltage()
+	}
+	d, err := s.eng.Decide(route, t)
+	if err != nil && d.Route == "" {
+		return wire.Reply{}, err
+	}
+	permit := ""
+	if ask.Hold && d.Allow {
+		if permit, d, err = s.hold(route, d); err != nil {
+			return wire.Reply{}, err
+		}
+	}
+	return wire.Reply{
+		Allow: d.Allow, Route: d.Route, Resistance: d.Resistance, Mode: d.Mode.String(), Reason: d.Reason.String(),
+		Terms: d.Terms, Voltage: d.Voltage, Break: d.Break, RetryAfterMs: uint64(d.RetryAfter.Milliseconds()),
+		Permit: permit, Node: s.opts.Node, Revision: d.Revision,
+	}, nil
+}
+
+// hold takes a seat for a request that was allowed a moment ago.
+func (s *Service) hold(name string, d atrion.Decision) (string, atrion.Decision, error) {
+	route, err := s.eng.Route(name)
+	if err != nil {
+		return "", d, err
+	}
+	permit, err := route.Acquire(context.Background(), atrion.Voltage(d.Voltage))
+	var rejected *atrion.RejectedError
+	switch {
+	case errors.As(err, &rejected): // the route changed in between
+		return "", rejected.Decision, nil
+	case err != nil:
+		return "", d, err
+	}
+	id, err := s.holds.add(&permit)
+	return id, d, err
+}
+
+func (s *Service) respond(req micro.Request, body []byte) {
+	if err := req.Respond(body); err != nil {
+		s.counters.unanswered.Add(1)
+	}
+}
+
+// fail answers a request that could not be decided, and reports it if the
+// request was wrong.
+func (s *Service) fail(req micro.Request, format wire.Format, err error) {
+	e := errorReply(err)
+	if e.Code == 400 {
+		s.refuse(req.Subject(), err)
+	}
+	if err := req.Error(strconv.Itoa(e.Code), e.Text, wire.AppendError(nil, e, format)); err != nil {
+		s.counters.unanswered.Add(1)
+	}
+}
+
+// errorReply is the wire form of err. Codes are those of HTTP.
+func errorReply(err error) *wire.ErrorReply {
+	e := &wire.ErrorReply{Code: 400, Text: err.Error()}
+	var onWire *wire.FieldError
+	var inEngine *atrion.FieldError
+	switch {
+	case errors.As(err, &onWire):
+		e.Field, e.Value, e.Allowed = onWire.Field, onWire.Value, onWire.Allowed
+	case errors.As(err, &inEngine):
+		e.Field, e.Value, e.Allowed = inEngine.Field, inEngine.Value, inEngine.Allowed
+	case errors.Is(err, atrion.ErrUnknownRoute):
+		e.Code = 404
+	case errors.Is(err, atrion.ErrTooManyRoutes), errors.Is(err, errTooManyHolds):
+		e.Code = 429
+	case errors.Is(err, atrion.ErrClosed):
+		e.Code = 503
+	}
+	return e
+}

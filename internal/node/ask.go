@@ -1,0 +1,173 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/atrion-io/atrion/client"
+	"github.com/atrion-io/atrion/physics"
+)
+
+// remote is how a command reaches a node.
+type remote struct {
+	server, creds string
+	timeout       time.Duration
+}
+
+func (r *remote) flags(fs *flag.FlagSet) {
+	server := os.Getenv("NATS_URL")
+	if server == "" {
+		server = nats.DefaultURL
+	}
+	fs.StringVar(&r.server, "s", server, "NATS `URL` (also $NATS_URL)")
+	fs.StringVar(&r.server, "server", server, "the same")
+	fs.StringVar(&r.creds, "creds", os.Getenv("NATS_CREDS"), "credentials `file` (also $NATS_CREDS)")
+	fs.DurationVar(&r.timeout, "timeout", 2*time.Second, "how long to wait")
+}
+
+// dial connects and calls do with a client, within the timeout.
+func (r *remote) dial(ctx context.Context, do func(context.Context, *client.Client) error) error {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	opts := []nats.Option{nats.Name("atrion-node"), nats.Timeout(r.timeout), nats.NoReconnect()}
+	if r.creds != "" {
+		opts = append(opts, nats.UserCredentials(r.creds))
+	}
+	nc, err := nats.Connect(r.server, opts...)
+	if err != nil {
+		return fmt.Errorf("no NATS at %s (%w): start a node with \"atrion-node\", or name another server with -s", r.server, err)
+	}
+	defer nc.Close()
+	err = do(ctx, client.New(nc))
+	if errors.Is(err, client.ErrNoNode) {
+		return fmt.Errorf("NATS at %s runs, but no atrion node listens on it: start one with \"atrion-node --nats %s\"", r.server, r.server)
+	}
+	if err != nil {
+		return err
+	}
+	return nc.FlushWithContext(ctx)
+}
+
+func askCommand(ctx context.Context, io stdio, args []string) error {
+	fs := flagSet(io, "ask", "ROUTE [flags]")
+	var r remote
+	var q client.Request
+	r.flags(fs)
+	fs.Float64Var(&q.Voltage, "voltage", 0, "`volts` bid (default: the node's)")
+	fs.StringVar(&q.Tier, "tier", "", "`tier` instead of a voltage: critical, high, normal, low or bulk")
+	fs.BoolVar(&q.Hold, "hold", false, "take a seat; \"report --permit\" returns it")
+	asJSON := fs.Bool("json", false, "print JSON")
+	rest, err := parseFlags(fs, args, 1)
+	if err != nil {
+		return err
+	}
+	return r.dial(ctx, func(ctx context.Context, c *client.Client) error {
+		d, err := c.Decide(ctx, rest[0], q)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			err = json.NewEncoder(io.out).Encode(answer(d))
+		} else {
+			printDecision(io, d)
+		}
+		if err == nil && !d.Allow {
+			err = errShed
+		}
+		return err
+	})
+}
+
+// answer is a decision as it stands on the wire.
+func answer(d client.Decision) map[string]any {
+	m := map[string]any{
+		"allow": d.Allow, "route": d.Route, "resistance": d.Resistance, "mode": d.Mode, "reason": d.Reason,
+		"terms":   map[string]float64{"base": d.Terms.Base, "pressure": d.Terms.Pressure, "momentum": d.Terms.Momentum, "scar": d.Terms.Scar},
+		"voltage": d.Voltage, "break": d.Break, "retryAfterMs": d.RetryAfterMs, "node": d.Node, "revision": d.Revision,
+	}
+	if d.Permit != "" {
+		m["permit"] = d.Permit
+	}
+	return m
+}
+
+func printDecision(io stdio, d client.Decision) {
+	verb := "shed"
+	if d.Allow {
+		verb = "pass"
+	}
+	fmt.Fprintf(io.out, "%s  V=%.4g R=%.4g (base %.4g + pressure %.4g + momentum %.4g + scar %.4g)  %s, %s, node %s\n",
+		verb, d.Voltage, d.Resistance, d.Terms.Base, d.Terms.Pressure, d.Terms.Momentum, d.Terms.Scar, d.Mode, d.Reason, d.Node)
+	if d.RetryAfterMs > 0 {
+		fmt.Fprintf(io.out, "retry after %v\n", time.Duration(d.RetryAfterMs)*time.Millisecond)
+	}
+	if d.Permit != "" {
+		fmt.Fprintf(io.out, "permit %s\n", d.Permit)
+	}
+}
+
+func reportCommand(ctx context.Context, io stdio, args []string) error {
+	fs := flagSet(io, "report", "ROUTE [flags]")
+	var r remote
+	var s client.Sample
+	r.flags(fs)
+	fs.DurationVar(&s.Latency, "latency", 0, "of the call, as 45ms")
+	fs.Float64Var(&s.ErrorRate, "error-rate", 0, "share of failed calls, 0 to 1")
+	fs.Float64Var(&s.Saturation, "saturation", 0, "share of the callee's capacity in use, 0 to 1")
+	outcome := fs.String("outcome", "ok", "ok, error, timeout, dropped or ignored")
+	fs.StringVar(&s.Permit, "permit", "", "end this permit")
+	count := fs.Int("count", 1, "report it so many times")
+	rest, err := parseFlags(fs, args, 1)
+	if err != nil {
+		return err
+	}
+	var ok bool
+	if s.Outcome, ok = physics.ParseOutcome(*outcome); !ok {
+		return usageError{fmt.Errorf("outcome is %q (allowed: ok, error, timeout, dropped or ignored)", *outcome)}
+	}
+	if *count < 1 || *count > 1_000_000 {
+		return usageError{fmt.Errorf("count is %d (allowed: 1 to 1000000)", *count)}
+	}
+	return r.dial(ctx, func(_ context.Context, c *client.Client) error {
+		for range *count {
+			if err := c.Report(rest[0], s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func explainCommand(ctx context.Context, io stdio, args []string) error {
+	fs := flagSet(io, "explain", "ROUTE [flags]")
+	var r remote
+	r.flags(fs)
+	voltage := fs.Float64("voltage", 0, "`volts` bid (default: the node's)")
+	asJSON := fs.Bool("json", false, "print JSON")
+	rest, err := parseFlags(fs, args, 1)
+	if err != nil {
+		return err
+	}
+	return r.dial(ctx, func(ctx context.Context, c *client.Client) error {
+		x, err := c.Explain(ctx, rest[0], *voltage)
+		var refused *client.Error
+		if errors.As(err, &refused) && refused.Code == 404 {
+			return fmt.Errorf("no node has seen route %q yet: nothing was asked or reported about it", rest[0])
+		}
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return json.NewEncoder(io.out).Encode(x)
+		}
+		fmt.Fprintf(io.out, "%sNode %s.\n", x.Text, x.Node)
+		return nil
+	})
+}

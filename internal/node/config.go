@@ -1,0 +1,253 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/physics/classic"
+)
+
+// Config is everything a node can be told, by file or flag.
+type Config struct {
+	Node       string // name of this node
+	Listen     string // host:port of the embedded NATS server
+	Insecure   bool   // allow Listen beyond loopback, without authentication
+	StoreDir   string // of the embedded server's JetStream
+	NATS       string // URL of an existing NATS to join instead of embedding one
+	Creds      string // credentials file for NATS
+	Monitor    string // host:port of the monitoring HTTP server; "": off
+	State      string // where route states live: "kv" or "memory"
+	Bucket     string // of the KV
+	Replicas   int    // of the KV
+	StateTTL   time.Duration
+	Law        string
+	Voltage    float64
+	MaxRoutes  int
+	Mailbox    int
+	IdleAfter  time.Duration
+	FailClosed bool
+	HoldTTL    time.Duration
+	Drain      time.Duration // bound on a graceful stop
+	LogLevel   string
+	LogFormat  string
+	Classic    classic.Config
+}
+
+// DefaultConfig is a node on loopback that keeps its state under the user's
+// home.
+func DefaultConfig() Config {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "atrion"
+	}
+	return Config{
+		Node:      host,
+		Listen:    "127.0.0.1:4222",
+		StoreDir:  defaultStore(),
+		State:     "kv",
+		Bucket:    "ATRION_STATE",
+		Replicas:  1,
+		StateTTL:  24 * time.Hour,
+		Law:       classic.Name,
+		Voltage:   atrion.DefaultVoltage,
+		MaxRoutes: 1_000_000,
+		Mailbox:   4096,
+		IdleAfter: 15 * time.Minute,
+		HoldTTL:   2 * time.Second,
+		Drain:     10 * time.Second,
+		LogLevel:  "info",
+		LogFormat: "text",
+		Classic:   classic.DefaultConfig(),
+	}
+}
+
+// defaultStore follows the XDG base directory rules. "" if there is no home.
+func defaultStore() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "atrion")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "state", "atrion")
+	}
+	return ""
+}
+
+// setting is one thing that can be configured: "log.level" in the file's
+// log { level: ... }, "-log-level" as a flag. One table serves both, so that
+// they cannot differ.
+type setting struct {
+	name  string
+	usage string
+	set   func(value string) error
+	get   func() string
+	bool  bool
+}
+
+// flag is the setting's name on the command line.
+func (s *setting) flag() string { return strings.NewReplacer(".", "-", "_", "-").Replace(s.name) }
+
+// settings are the settings of c, in the order in which help shows them.
+func (c *Config) settings() []setting {
+	k := &c.Classic
+	return []setting{
+		text("node", "name of this node", &c.Node),
+		text("listen", "host:port of the embedded NATS server; port -1 picks a free one", &c.Listen),
+		toggle("listen_insecure", "allow listen beyond loopback; the embedded server has no authentication", &c.Insecure),
+		text("store_dir", "directory of the embedded server's JetStream", &c.StoreDir),
+		text("nats", "URL of an existing NATS to join instead of embedding a server", &c.NATS),
+		text("creds", "credentials file for nats", &c.Creds),
+		text("monitor", "host:port of the monitoring HTTP server; empty: off", &c.Monitor),
+		text("state.store", "where route states are kept: kv (JetStream) or memory", &c.State),
+		text("state.bucket", "JetStream KV bucket", &c.Bucket),
+		whole("state.replicas", "replicas of the bucket", &c.Replicas),
+		span("state.ttl", "how long the state of a silent route is kept", &c.StateTTL),
+		text("law", "control law: classic", &c.Law),
+		number("voltage", "volts of requests that bid none", &c.Voltage),
+		whole("max_routes", "routes held at a time", &c.MaxRoutes),
+		whole("mailbox", "samples waiting per route", &c.Mailbox),
+		span("idle_after", "idle healthy routes are passivated after it", &c.IdleAfter),
+		toggle("fail_closed", "routes whose law keeps failing reject instead of admit", &c.FailClosed),
+		span("hold_ttl", "life of a permit held over NATS", &c.HoldTTL),
+		span("drain", "bound on a graceful stop", &c.Drain),
+		text("log.level", "debug, info, warn or error", &c.LogLevel),
+		text("log.format", "text or json", &c.LogFormat),
+
+		number("classic.base_resistance", "ohms of a healthy route", &k.BaseResistance),
+		number("classic.decay_rate", "scar decay, 1/s", &k.DecayRate),
+		number("classic.scar_factor", "ohms a traumatic call leaves", &k.ScarFactor),
+		number("classic.damping_factor", "ohms per unit of momentum", &k.DampingFactor),
+		number("classic.critical_pressure", "pressure above which a call is traumatic", &k.CriticalPressure),
+		number("classic.break_multiplier", "static break point in bases (tuner off)", &k.BreakMultiplier),
+		whole("classic.bootstrap_ticks", "calls until a new route is judged", &k.BootstrapTicks),
+		number("classic.tanh_scale", "steepness of the pressure curve", &k.TanhScale),
+		number("classic.slo.latency_ms", "normal latency, ms", &k.SLO.LatencyMs),
+		number("classic.slo.error_rate", "normal error rate", &k.SLO.ErrorRate),
+		number("classic.slo.criticality.latency", "weight of latency, 0 to 10", &k.SLO.Criticality.Latency),
+		number("classic.slo.criticality.error", "weight of errors, 0 to 10", &k.SLO.Criticality.Error),
+		number("classic.slo.criticality.saturation", "weight of saturation, 0 to 10", &k.SLO.Criticality.Saturation),
+		toggle("classic.tuned", "learn break and recovery points per route", &k.Tuned),
+		whole("classic.tuner.window", "memory of the tuner, observations", &k.Tuner.Window),
+		number("classic.tuner.sensitivity", "standard deviations above the mean that trip", &k.Tuner.Sensitivity),
+		number("classic.tuner.floor", "lowest break point, ohms", &k.Tuner.Floor),
+		number("classic.tuner.ceiling", "highest break point, ohms", &k.Tuner.Ceiling),
+		whole("classic.tuner.warmup", "observations before limits are learned", &k.Tuner.Warmup),
+		number("classic.tuner.recovery_multiplier", "share of the break point below which a route recovers", &k.Tuner.RecoveryMultiplier),
+		number("classic.tuner.fallback_break", "break point during warm-up, ohms", &k.Tuner.FallbackBreak),
+	}
+}
+
+func text(name, usage string, p *string) setting {
+	return setting{name: name, usage: usage,
+		set: func(v string) error { *p = v; return nil },
+		get: func() string { return *p }}
+}
+
+func toggle(name, usage string, p *bool) setting {
+	return setting{name: name, usage: usage, bool: true,
+		set: func(v string) (err error) { *p, err = parse(v, strconv.ParseBool, "true or false"); return err },
+		get: func() string { return strconv.FormatBool(*p) }}
+}
+
+func number(name, usage string, p *float64) setting {
+	return setting{name: name, usage: usage,
+		set: func(v string) (err error) { *p, err = parse(v, parseFloat, "a number"); return err },
+		get: func() string { return strconv.FormatFloat(*p, 'g', -1, 64) }}
+}
+
+func whole(name, usage string, p *int) setting {
+	return setting{name: name, usage: usage,
+		set: func(v string) (err error) { *p, err = parse(v, strconv.Atoi, "a whole number"); return err },
+		get: func() string { return strconv.Itoa(*p) }}
+}
+
+func span(name, usage string, p *time.Duration) setting {
+	return setting{name: name, usage: usage,
+		set: func(v string) (err error) {
+			*p, err = parse(v, time.ParseDuration, `a duration with its unit, in quotes, as "1.5s" or "10m"`)
+			return err
+		},
+		get: func() string { return p.String() }}
+}
+
+func parseFloat(v string) (float64, error) { return strconv.ParseFloat(v, 64) }
+
+func parse[T any](v string, f func(string) (T, error), allowed string) (T, error) {
+	x, err := f(v)
+	if err != nil {
+		return x, fmt.Errorf("is %q (allowed: %s)", v, allowed)
+	}
+	return x, nil
+}
+
+// Validate returns nil, or one error that names every wrong setting.
+func (c *Config) Validate() error {
+	var errs []error
+	wrong := func(name string, value any, allowed string) {
+		errs = append(errs, fmt.Errorf("%s is %v (allowed: %s)", name, value, allowed))
+	}
+	if len(c.Node) == 0 || len(c.Node) > 64 || strings.ContainsFunc(c.Node, func(r rune) bool { return r < 0x21 || r == 0x7f }) {
+		wrong("node", strconv.Quote(c.Node), "1 to 64 bytes without spaces and control characters")
+	}
+	if c.NATS == "" {
+		if host, _, err := net.SplitHostPort(c.Listen); err != nil {
+			wrong("listen", strconv.Quote(c.Listen), "host:port")
+		} else if !loopback(host) && !c.Insecure {
+			wrong("listen", strconv.Quote(c.Listen), "a loopback address: the embedded server has no authentication. Join a secured NATS with nats, or set listen_insecure")
+		}
+		if c.StoreDir == "" && c.State == "kv" {
+			wrong("store_dir", `""`, "a directory; there is no home directory to put it in")
+		}
+	}
+	if c.Monitor != "" {
+		if host, _, err := net.SplitHostPort(c.Monitor); err != nil || host == "" {
+			wrong("monitor", strconv.Quote(c.Monitor), "host:port, with a host")
+		}
+	}
+	oneOf := func(name, value string, allowed ...string) {
+		for _, a := range allowed {
+			if value == a {
+				return
+			}
+		}
+		wrong(name, strconv.Quote(value), strings.Join(allowed, ", "))
+	}
+	oneOf("state.store", c.State, "kv", "memory")
+	oneOf("law", c.Law, classic.Name)
+	oneOf("log.level", c.LogLevel, "debug", "info", "warn", "error")
+	oneOf("log.format", c.LogFormat, "text", "json")
+	within(wrong, "state.replicas", c.Replicas, 1, 5)
+	within(wrong, "state.ttl", c.StateTTL, time.Second, 365*24*time.Hour)
+	within(wrong, "hold_ttl", c.HoldTTL, 10*time.Millisecond, 10*time.Minute)
+	within(wrong, "drain", c.Drain, 100*time.Millisecond, 10*time.Minute)
+	within(wrong, "max_routes", c.MaxRoutes, 1, 1<<24)
+	within(wrong, "mailbox", c.Mailbox, 1, 1<<20)
+	within(wrong, "idle_after", c.IdleAfter, time.Second, 24*time.Hour)
+	if !(c.Voltage > 0 && c.Voltage <= atrion.MaxVoltage) {
+		wrong("voltage", c.Voltage, "above 0, at most 1e+09")
+	}
+	if err := c.Classic.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func within[T int | time.Duration](wrong func(string, any, string), name string, v, low, high T) {
+	if v < low || v > high {
+		wrong(name, v, fmt.Sprintf("%v to %v", low, high))
+	}
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,293 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/bus"
+	"github.com/atrion-io/atrion/physics/classic"
+	"github.com/atrion-io/atrion/providers"
+	"github.com/atrion-io/atrion/providers/natskv"
+	"github.com/atrion-io/atrion/vec"
+)
+
+func serveCommand(ctx context.Context, io stdio, args []string) error {
+	c, test, err := parseServe(io, args)
+	if err != nil || test {
+		return err
+	}
+	n, err := Start(ctx, c, newLogger(c, io.err))
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return n.Stop()
+}
+
+// parseServe reads flags and file: flags win. test is set if the command line
+// only asked for a check, which has then been answered.
+func parseServe(io stdio, args []string) (c Config, test bool, err error) {
+	c = DefaultConfig()
+	var file string
+	given := map[string]string{}
+	fs := flagSet(io, "serve", "[flags]")
+	fs.StringVar(&file, "config", "", "configuration `file`; flags win over it")
+	fs.StringVar(&file, "c", "", "the same")
+	fs.BoolVar(&test, "t", false, "test the configuration and exit")
+	for _, s := range c.settings() {
+		usage := fmt.Sprintf("%s (default %q)", s.usage, s.get())
+		note := func(v string) error { given[s.name] = v; return nil }
+		if s.bool {
+			fs.BoolFunc(s.flag(), usage, note)
+		} else {
+			fs.Func(s.flag(), usage, note)
+		}
+	}
+	if _, err := parseFlags(fs, args, 0); err != nil {
+		return c, false, err
+	}
+	digest := ""
+	if file != "" {
+		if digest, err = c.load(file); err != nil {
+			return c, false, err
+		}
+	}
+	for _, s := range c.settings() {
+		if v, ok := given[s.name]; ok {
+			if err := s.set(v); err != nil {
+				return c, false, usageError{fmt.Errorf("flag -%s %w", s.flag(), err)}
+			}
+		}
+	}
+	if err := c.Validate(); err != nil {
+		return c, false, err
+	}
+	if test {
+		fmt.Fprintf(io.out, "configuration is valid %s\n", digest)
+	}
+	return c, test, nil
+}
+
+func newLogger(c Config, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // validated
+	opts := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// Node is a running node.
+type Node struct {
+	cfg      Config
+	log      *slog.Logger
+	embedded *bus.Embedded // nil: joined an existing NATS
+	conns    []*nats.Conn
+	provider providers.Provider
+	engine   *atrion.Engine
+	service  *bus.Service
+	monitor  *monitor
+	ready    atomic.Bool
+}
+
+// Start starts a node. What was started before an error is stopped again.
+func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error) {
+	n := &Node{cfg: c, log: log}
+	defer func() {
+		if err != nil {
+			_ = n.Stop()
+		}
+	}()
+	if err := vec.EnvError(); err != nil {
+		log.Warn("ATRION_VEC ignored", "error", err)
+	}
+	if c.NATS == "" {
+		if n.embedded, err = startEmbedded(c, log); err != nil {
+			return nil, err
+		}
+	}
+	// One connection for each kind of traffic: a flood of telemetry must not
+	// stand in front of decisions, nor either in front of state.
+	telemetry, err := n.connect("telemetry")
+	if err != nil {
+		return nil, err
+	}
+	decisions, err := n.connect("decisions")
+	if err != nil {
+		return nil, err
+	}
+	if c.State == "kv" {
+		state, err := n.connect("state")
+		if err != nil {
+			return nil, err
+		}
+		kv, err := natskv.Open(ctx, state, natskv.Config{Bucket: c.Bucket, Replicas: c.Replicas, TTL: c.StateTTL})
+		if err != nil {
+			return nil, err
+		}
+		n.provider = kv
+	}
+	law, err := classic.New(c.Classic)
+	if err != nil {
+		return nil, err
+	}
+	n.engine, err = atrion.New(atrion.Config{
+		Law: law, Provider: n.provider, Node: c.Node, Voltage: c.Voltage, MaxRoutes: c.MaxRoutes,
+		MailboxSize: c.Mailbox, IdleAfter: c.IdleAfter, FailClosed: c.FailClosed, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	semver, revision := version()
+	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{Node: c.Node, Version: semver, Logger: log, HoldTTL: c.HoldTTL})
+	if err != nil {
+		return nil, err
+	}
+	if c.Monitor != "" {
+		if n.monitor, err = startMonitor(c.Monitor, n.service.Health, n.ready.Load); err != nil {
+			return nil, err
+		}
+		log.Info("monitoring", "url", "http://"+n.monitor.addr()+"/healthz")
+	}
+	n.ready.Store(true)
+	log.Info("atrion-node ready", "node", c.Node, "nats", n.URL(), "law", c.Law, "routes", n.engine.Stats().Routes,
+		"version", semver, "revision", revision, "vec", vec.Active().String())
+	return n, nil
+}
+
+func startEmbedded(c Config, log *slog.Logger) (*bus.Embedded, error) {
+	host, p, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.Atoi(p)
+	if err != nil {
+		return nil, fmt.Errorf("listen is %q (allowed: host:port, with a numeric port)", c.Listen)
+	}
+	e := bus.EmbeddedConfig{Host: host, Port: port, Insecure: c.Insecure, ServerName: c.Node, Logger: log}
+	if c.State == "kv" {
+		e.StoreDir = c.StoreDir
+	} else {
+		e.Memory = true
+	}
+	return bus.StartEmbedded(e)
+}
+
+// connect opens a connection that reconnects for ever.
+func (n *Node) connect(purpose string) (nc *nats.Conn, err error) {
+	name := "atrion-node " + n.cfg.Node + " " + purpose
+	opts := []nats.Option{
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+		// Nothing is buffered while the connection is down: stale answers and
+		// events help nobody.
+		nats.ReconnectBufSize(-1),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				n.log.Warn("NATS connection lost", "connection", purpose, "error", err)
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			n.log.Info("NATS connection restored", "connection", purpose, "server", nc.ConnectedUrl())
+		}),
+		nats.ErrorHandler(quiet(n.log)),
+	}
+	if n.embedded != nil {
+		nc, err = n.embedded.Connect(name, opts...)
+	} else {
+		opts = append(opts, nats.Name(name))
+		if n.cfg.Creds != "" {
+			opts = append(opts, nats.UserCredentials(n.cfg.Creds))
+		}
+		if nc, err = nats.Connect(n.cfg.NATS, opts...); err != nil {
+			err = fmt.Errorf("NATS at %s cannot be reached (%w): start it, or run without --nats for an embedded server", n.cfg.NATS, err)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	n.conns = append(n.conns, nc)
+	return nc, nil
+}
+
+// quiet logs asynchronous NATS errors, a repeated one at most once a second:
+// a slow consumer reports itself thousands of times.
+func quiet(log *slog.Logger) nats.ErrHandler {
+	var last atomic.Int64
+	return func(_ *nats.Conn, sub *nats.Subscription, err error) {
+		now := time.Now().UnixNano()
+		if before := last.Load(); now-before < int64(time.Second) || !last.CompareAndSwap(before, now) {
+			return
+		}
+		subject := ""
+		if sub != nil {
+			subject = sub.Subject
+		}
+		log.Warn("NATS error", "subject", subject, "error", err)
+	}
+}
+
+// URL is where clients reach this node.
+func (n *Node) URL() string {
+	if n.embedded != nil {
+		return n.embedded.ClientURL()
+	}
+	return n.cfg.NATS
+}
+
+// MonitorURL is the monitoring server's address, or "".
+func (n *Node) MonitorURL() string {
+	if n.monitor == nil {
+		return ""
+	}
+	return "http://" + n.monitor.addr()
+}
+
+// Stop drains the node: it takes no more messages, answers those in flight,
+// works off every mailbox, writes states, and shuts down, all within the
+// configured bound. Whatever was started is stopped, also after an error.
+func (n *Node) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Drain)
+	defer cancel()
+	n.ready.Store(false)
+	var errs []error
+	note := func(what string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	if n.service != nil {
+		note("drain", n.service.Drain(ctx))
+	}
+	if n.engine != nil {
+		note("engine", n.engine.Close(ctx))
+	}
+	if n.provider != nil {
+		note("state", n.provider.Close(ctx))
+	}
+	if n.monitor != nil {
+		note("monitor", n.monitor.stop(ctx))
+	}
+	for _, nc := range n.conns {
+		nc.Close()
+	}
+	if n.embedded != nil {
+		note("NATS", n.embedded.Shutdown(ctx))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("stopped, but not cleanly: %w", err)
+	}
+	n.log.Info("stopped")
+	return nil
+}

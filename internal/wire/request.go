@@ -1,0 +1,171 @@
+package wire
+
+import "unicode/utf8"
+
+// Request asks for a decision. The zero value asks with the route's defaults.
+type Request struct {
+	Voltage   float64 // voltage, v: volts, over 0, at most 1e9; 0: not given
+	Tier      string  // tier: critical, high, normal, low or bulk; "": not given
+	Profile   string  // profile: 1..64 visible ASCII characters; "": not given
+	Telemetry *Sample // telemetry: a sample to take in before deciding; nil: none
+	Hold      bool    // hold: ask for a permit that telemetry ends
+}
+
+const (
+	allowedTier    = "critical, high, normal, low, bulk"
+	allowedProfile = "1..64 visible ASCII characters"
+)
+
+// tiers by name, so that decoding one makes no string.
+var tiers = [...]string{"critical", "high", "normal", "low", "bulk"}
+
+func tierOf(s []byte) string {
+	for _, t := range tiers {
+		if string(s) == t {
+			return t
+		}
+	}
+	return ""
+}
+
+func isTier(s []byte) bool    { return tierOf(s) != "" }
+func isProfile(s []byte) bool { return visible(s, MaxProfile) }
+
+// DecodeRequest reads a decision request into r: an empty message, or a map.
+// After an error r is zero. A permit in the telemetry is part of data.
+func DecodeRequest(data []byte, r *Request) error {
+	*r = Request{}
+	if len(data) == 0 {
+		return nil
+	}
+	w, err := newWalker(data)
+	if err == nil {
+		err = w.request(r)
+	}
+	if err == nil {
+		err = w.end()
+	}
+	if err != nil {
+		*r = Request{}
+	}
+	return err
+}
+
+func (w *walker) request(r *Request) error {
+	var seen [5]bool
+	return w.fields(func(key []byte) (err error) {
+		i, name := -1, ""
+		switch string(key) {
+		case "voltage", "v":
+			i, name = 0, "voltage"
+		case "tier":
+			i, name = 1, "tier"
+		case "profile":
+			i, name = 2, "profile"
+		case "telemetry":
+			i, name = 3, "telemetry"
+		case "hold":
+			i, name = 4, "hold"
+		default:
+			return w.skip()
+		}
+		if seen[i] {
+			return twice(-1, name)
+		}
+		seen[i] = true
+		var s []byte
+		switch i {
+		case 0:
+			spec := &specs[voltage]
+			r.Voltage, err = w.float(-1, name, spec.lo, spec.hi, spec.allowed)
+		case 1:
+			s, err = w.text(-1, name, isTier, allowedTier)
+			r.Tier = tierOf(s)
+		case 2:
+			s, err = w.text(-1, name, isProfile, allowedProfile)
+			r.Profile = string(s)
+		case 3:
+			if k, start := w.kind(), w.pos; k != kindMap {
+				if err := w.whole(k); err != nil {
+					return err
+				}
+				return w.wrong(-1, name, "one sample, a map", start)
+			}
+			r.Telemetry = new(Sample)
+			err = w.sample(0, r.Telemetry)
+		case 4:
+			r.Hold, err = w.flag(-1, name)
+		}
+		return err
+	})
+}
+
+// fields reads a map, calling read to take the value of each key.
+func (w *walker) fields(read func(key []byte) error) error {
+	if err := w.enter(kindMap); err != nil {
+		return err
+	}
+	for {
+		ok, err := w.more(kindMap)
+		if !ok || err != nil {
+			return err
+		}
+		key, err := w.key()
+		if err != nil {
+			return err
+		}
+		if err := read(key); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendRequest appends the request to dst. What DecodeRequest would refuse is
+// the same error here, and dst is returned as it was.
+func AppendRequest(dst []byte, r *Request, format Format) ([]byte, error) {
+	n := 0
+	for _, given := range []bool{r.Voltage != 0, r.Tier != "", r.Profile != "", r.Telemetry != nil, r.Hold} {
+		if given {
+			n++
+		}
+	}
+	b := builder{dst: dst, format: format}
+	b.open(n)
+	if v := r.Voltage; v != 0 {
+		if spec := &specs[voltage]; !(v >= spec.lo && v <= spec.hi) {
+			return dst, &FieldError{Index: -1, Field: spec.long, Value: string(jsonFloat(nil, v)), Allowed: spec.allowed}
+		}
+		b.float("voltage", v)
+	}
+	if r.Tier != "" {
+		if tierOf([]byte(r.Tier)) == "" {
+			return dst, wrongText("tier", r.Tier, allowedTier)
+		}
+		b.str("tier", r.Tier)
+	}
+	if r.Profile != "" {
+		if !visible(r.Profile, MaxProfile) {
+			return dst, wrongText("profile", r.Profile, allowedProfile)
+		}
+		b.str("profile", r.Profile)
+	}
+	if r.Telemetry != nil {
+		if err := r.Telemetry.check(0); err != nil {
+			return dst, err
+		}
+		b.key("telemetry")
+		r.Telemetry.append(&b)
+	}
+	if r.Hold {
+		b.bool("hold", true)
+	}
+	b.close()
+	return b.dst, nil
+}
+
+func wrongText(field, value, allowed string) error {
+	if !utf8.ValidString(value) {
+		value = string([]rune(value)) // every odd byte becomes U+FFFD
+	}
+	return &FieldError{Index: -1, Field: field, Value: string(jsonStr(nil, clip(value, 48))), Allowed: allowed}
+}

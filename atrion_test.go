@@ -357,12 +357,14 @@ func TestOutcomesOfCalls(t *testing.T) {
 	})
 }
 
+type key struct{}
+
 func TestContextOfAcquireAndDo(t *testing.T) {
 	e := newEngine(t, atrion.Config{})
 	r := newRoute(t, e, "r")
-	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), "k", "v")) //nolint:staticcheck // a key for a test
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "v"))
 	if _, err := atrion.Do(ctx, r, func(ctx context.Context) (int, error) {
-		if ctx.Value("k") != "v" {
+		if ctx.Value(key{}) != "v" {
 			t.Error("the context's values did not reach the call")
 		}
 		return 0, nil

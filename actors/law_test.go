@@ -18,6 +18,7 @@ import (
 // Voltage says who sent it, its Inflight is a sequence number.
 type ledger struct {
 	onAdvance func(prev *entry, b *physics.Batch) // may block or panic
+	onAllow   func()
 	wake      time.Duration
 	tripAt    int // samples until tripped; 0: never
 	draws     bool
@@ -73,7 +74,13 @@ func (e *entry) Decide(q physics.Query) (physics.Ruling, physics.Terms) {
 	return r, physics.Terms{Base: float64(e.n)}
 }
 
-func (e *entry) Allow(q physics.Query) bool { r, _ := e.Decide(q); return r.Allow }
+func (e *entry) Allow(q physics.Query) bool {
+	if e.law.onAllow != nil {
+		e.law.onAllow()
+	}
+	r, _ := e.Decide(q)
+	return r.Allow
+}
 
 func (e *entry) Break() float64 { return 0 }
 

@@ -128,6 +128,26 @@ func TestEvictionRaces(t *testing.T) {
 	}
 }
 
+// A route evicted between the decision and the seat gives no seat.
+func TestEvictionBetweenDecisionAndSeat(t *testing.T) {
+	law := &ledger{}
+	s := system(t, Config{Law: law})
+	r := must(s.Route("r"))
+	evicted := false
+	law.onAllow = func() {
+		s.registry.mu.Lock()
+		defer s.registry.mu.Unlock()
+		evicted = s.evict(r, s.Now())
+	}
+	seats, ok := r.Enter(1)
+	if !evicted {
+		t.Fatal("the route was not evicted: nothing was tested")
+	}
+	if seats != 0 || ok || r.Inflight() != 0 {
+		t.Errorf("Enter gave seats %d, ok %v, %d in flight on an evicted route", seats, ok, r.Inflight())
+	}
+}
+
 // The table holds what a map would, through growth and tombstones.
 func TestTableIsAMap(t *testing.T) {
 	tab, want := newTable(), map[string]*Route{}

@@ -96,6 +96,12 @@ func TestBackOffAndFaulty(t *testing.T) {
 		if !r.Snapshot().Faulty || !v.Allow || v.Reason != physics.Faulty {
 			t.Errorf("%+v, want faulty and failing open", v)
 		}
+		seats, ok := r.Enter(1)
+		allow, _ := r.Allow(1)
+		if v, _ := r.Peek(1); seats != 1 || !ok || !allow || !v.Allow {
+			t.Errorf("Enter %d %v, Allow %v, Peek %+v: not all failing open", seats, ok, allow, v)
+		}
+		r.Leave()
 		failing.Store(false)
 		time.Sleep(100 * time.Millisecond)
 		if v, _, _ := r.Decide(1); r.Snapshot().Faulty || v.Reason == physics.Faulty {
@@ -112,6 +118,11 @@ func TestFailClosed(t *testing.T) {
 		_ = r.Ask(context.Background(), sample(0, 1))
 		if v, _, _ := r.Decide(1); v.Allow || v.Reason != physics.Faulty {
 			t.Errorf("%+v, want rejected as faulty", v)
+		}
+		seats, ok := r.Enter(1)
+		allow, _ := r.Allow(1)
+		if v, _ := r.Peek(1); seats != 0 || !ok || allow || v.Allow {
+			t.Errorf("Enter %d %v, Allow %v, Peek %+v: not all failing closed", seats, ok, allow, v)
 		}
 	})
 }

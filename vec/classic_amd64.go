@@ -158,14 +158,8 @@ func classicChunk(level Level, p *ClassicParams, s *ClassicState, b *ClassicBatc
 // one to the next by the bits rather than from sample to sample.
 func (sc *classicScratch) walk(s *ClassicState, n int, tripped []bool) {
 	for w := 0; w*64 < n; w++ {
-		valid := ^uint64(0)
-		left := n - w*64
-		if left < 64 {
-			valid = 1<<left - 1
-		} else {
-			left = 64
-		}
-		trip, calm := sc.trip[w]&valid, sc.calm[w]&valid
+		left := min(64, n-w*64) // bits beyond belong to no sample
+		trip, calm := sc.trip[w], sc.calm[w]
 		at := 0
 		for at < left {
 			set := trip

@@ -114,7 +114,7 @@ func calmStream(rng *rand.Rand, n int) *ClassicBatch {
 func wildStream(rng *rand.Rand, n int) *ClassicBatch {
 	b := calmStream(rng, n)
 	dts := []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), -5, -6e4, -1e7, -1e12, 1e7, 7.08e6,
-		7.081e6, 7.45e6, 1e12, 1e-320, 1e-300, math.MaxFloat64}
+		7.081e6, 7.2e6, 7.4e6, 7.45e6, 1e12, 1e-320, 1e-300, math.MaxFloat64}
 	values := []float64{0, math.NaN(), math.Inf(1), math.Inf(-1), -5, 1e308, -1e308, 1e306, 5e-324, math.MaxFloat64}
 	every := []int{10, 100, 1000}[rng.IntN(3)]
 	for i := range n {

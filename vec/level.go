@@ -92,9 +92,16 @@ func Supported() []Level {
 // way finish at theirs. It is meant for start-up and tests. Safe for
 // concurrent use, and harmless to results, which are the same at every level.
 func SetLevel(l Level) error {
+	if err := permit(l, best); err != nil {
+		return err
+	}
+	active.Store(uint32(l))
+	return nil
+}
+
+func permit(l, best Level) error {
 	if l > best {
 		return fmt.Errorf("vec: level %s is not supported here (supported: %s)", l, upTo(best))
 	}
-	active.Store(uint32(l))
 	return nil
 }

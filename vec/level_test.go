@@ -41,6 +41,16 @@ func TestSetLevel(t *testing.T) {
 	}
 }
 
+func TestPermit(t *testing.T) {
+	for best := Portable; best <= AVX512; best++ {
+		for l := Portable; l <= AVX512+1; l++ {
+			if err := permit(l, best); (err == nil) != (l <= best) {
+				t.Errorf("permit(%v, %v) = %v", l, best, err)
+			}
+		}
+	}
+}
+
 func TestChoose(t *testing.T) {
 	for _, c := range []struct {
 		text string

@@ -62,8 +62,8 @@ func TestReferences(t *testing.T) {
 
 // TestULP measures the error over spans and over the whole range by exponent.
 func TestULP(t *testing.T) {
-	n := 200_000
-	if testing.Short() {
+	n := 300_000
+	if testing.Short() || raceEnabled {
 		n /= 20
 	}
 	for _, a := range accuracy {

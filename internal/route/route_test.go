@@ -13,19 +13,19 @@ func TestValidate(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"":                            "1 to 256 bytes",
-		strings.Repeat("x", MaxLen+1): "257 bytes",
-		"a\xff":                       "UTF-8",
-		"a\x00b":                      "control character U+0000 at byte 1",
-		"a\nb":                        "control character U+000A",
-		"a\u007f":                     "control character U+007F",
-		"a\u0085":                     "control character U+0085",
-		"a.*":                         `wildcard '*' at byte 2`,
-		"a.>":                         `wildcard '>' at byte 2`,
+		"":                            "empty",
+		strings.Repeat("x", MaxLen+1): "257 bytes long",
+		"a\xff":                       "not UTF-8",
+		"a\x00b":                      "control character 0x00 at 1",
+		"a\nb":                        "control character 0x0a at 1",
+		"a\u007f":                     "control character 0x7f at 1",
+		"a\u0085":                     "control character 0x85 at 1",
+		"a.*":                         "wildcard * at 2",
+		"a.>":                         "wildcard > at 2",
 	} {
 		err := Validate(name)
-		if !errors.Is(err, ErrName) || !strings.Contains(err.Error(), want) {
-			t.Errorf("Validate(%q) = %v, want ErrName with %q", name, err, want)
+		if !errors.Is(err, ErrName) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), Allowed) {
+			t.Errorf("Validate(%q) = %v, want ErrName with %q and what is allowed", name, err, want)
 		}
 	}
 }

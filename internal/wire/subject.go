@@ -3,42 +3,17 @@ package wire
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/atrion-io/atrion/internal/route"
 )
 
-// allowedRoute is what a route name may be.
-const allowedRoute = "1..256 bytes of valid UTF-8 without control characters and without * and >"
-
 // ValidateRoute returns nil, or a [*FieldError] that says what is wrong with
-// the name of a route: it has 1..256 bytes of valid UTF-8, no control
-// characters (C0, DEL) and no NATS wildcards.
+// the name of a route.
 func ValidateRoute(name string) error {
-	what := ""
-	switch {
-	case name == "":
-		what = "empty"
-	case len(name) > MaxRoute:
-		what = fmt.Sprintf("%d bytes long", len(name))
-	default:
-		ascii := true
-		for i := 0; i < len(name) && what == ""; i++ {
-			switch c := name[i]; {
-			case c < 0x20 || c == 0x7f:
-				what = fmt.Sprintf("%q with control character 0x%02x at %d", clip(name, 48), c, i)
-			case c == '*' || c == '>':
-				what = fmt.Sprintf("%q with wildcard %c at %d", clip(name, 48), c, i)
-			case c >= utf8.RuneSelf:
-				ascii = false
-			}
-		}
-		if what == "" && !ascii && !utf8.ValidString(name) {
-			what = fmt.Sprintf("%q, not UTF-8", clip(name, 48))
-		}
+	if problem := route.Problem(name); problem != "" {
+		return &FieldError{Index: -1, Field: "route", Value: problem, Allowed: route.Allowed}
 	}
-	if what == "" {
-		return nil
-	}
-	return &FieldError{Index: -1, Field: "route", Value: what, Allowed: allowedRoute}
+	return nil
 }
 
 // SubjectFromRoute returns the subject of a route: prefix, a dot, and the name

@@ -240,8 +240,7 @@ func clip(s string, n int) string {
 	return s
 }
 
-// A wrongValue is a value that a field does not allow; the caller, which knows
-// the field, makes a FieldError of it.
+// wrong is the error of the value that began at start.
 func (w *walker) wrong(at int, field, allowed string, start int) error {
 	w.pos = start
 	value := w.describe()

@@ -120,7 +120,7 @@ func (p *Provider) attach(created time.Time) (*watch, error) {
 	// Another bucket, or one that lost its newest entries: in either case
 	// revisions begin again where we have been before.
 	reset := !created.IsZero() && (!created.Equal(w.created) || w.base < known)
-	p.table.BeginSync(reset)
+	p.table.BeginSync(reset, info.State.Msgs)
 
 	// The context of a watcher is its life; only its beginning is bounded.
 	life, end := context.WithCancel(p.ctx)

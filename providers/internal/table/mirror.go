@@ -6,14 +6,21 @@ import (
 	"github.com/atrion-io/atrion/providers"
 )
 
-// BeginSync says that the storage will now report all it holds. With reset it
+// BeginSync says that the storage will now report all it holds, about n
+// entries: growing to a million of them step by step would take as long as
+// reading them. With reset it
 // is not the storage it was: revisions seen so far mean nothing, watchers are
 // told, and whatever comes is news.
-func (t *Table) BeginSync(reset bool) {
+func (t *Table) BeginSync(reset bool, n uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.gen++
 	t.overflow = false
+	if len(t.nodes) == 0 {
+		hint := int(min(n, uint64(t.max)))
+		t.nodes = make(map[providers.Key]*node, hint)
+		t.routes = make(map[string]*node, hint/2) // some routes have several nodes
+	}
 	if !reset {
 		return
 	}
@@ -50,7 +57,7 @@ func (t *Table) EndSync(seq uint64, now time.Time) {
 	}
 }
 
-// Apply takes an entry as the storage reported it; its value becomes the
+// Apply takes an entry as the storage reported it; its key and value become the
 // table's. Reports may repeat and may lag behind ApplyOwn: an older revision
 // changes nothing.
 func (t *Table) Apply(e providers.Entry) {
@@ -62,12 +69,13 @@ func (t *Table) Apply(e providers.Entry) {
 		}
 		delete(t.tombs, e.Key)
 	}
-	if n := t.nodes[e.Key]; n != nil && e.Revision == n.rec.Revision && !t.unconfirmed(n) && !e.Deleted {
+	n := t.nodes[e.Key]
+	if n != nil && e.Revision == n.rec.Revision && !t.unconfirmed(n) && !e.Deleted {
 		// The echo of our own write, which knows the storage's time for it.
 		n.rec, n.gen = &record{e}, t.gen
 		return
 	}
-	t.apply(e)
+	t.apply(e, n)
 }
 
 // ApplyOwn takes an entry this process wrote and got acknowledged, so that it
@@ -80,24 +88,28 @@ func (t *Table) ApplyOwn(epoch uint64, e providers.Entry) (suspect bool) {
 	if epoch != t.epoch || t.closed {
 		return false // from before a reset: the revision means nothing now
 	}
-	if n := t.nodes[e.Key]; n != nil && !t.unconfirmed(n) && e.Revision < n.rec.Revision {
+	n := t.nodes[e.Key]
+	if n != nil && !t.unconfirmed(n) && e.Revision < n.rec.Revision {
 		return true
+	}
+	if n == nil {
+		e.Key = cloneKey(e.Key)
 	}
 	if e.Deleted && len(t.tombs) < maxTombs {
 		t.tombs[e.Key] = e.Revision
 	} else if rev, ok := t.tombs[e.Key]; ok && rev < e.Revision {
 		delete(t.tombs, e.Key)
 	}
-	t.apply(e)
+	t.apply(e, n)
 	return false
 }
 
-func (t *Table) apply(e providers.Entry) {
+// apply takes e; n is the node of its key, if there is one.
+func (t *Table) apply(e providers.Entry, n *node) {
 	if t.closed {
 		return
 	}
 	t.rev = max(t.rev, e.Revision)
-	n := t.nodes[e.Key]
 	if n != nil && !t.unconfirmed(n) && e.Revision <= n.rec.Revision {
 		if e.Revision == n.rec.Revision {
 			n.gen = t.gen
@@ -114,7 +126,7 @@ func (t *Table) apply(e providers.Entry) {
 		// stops taking on keys instead, and says so.
 		t.overflow = true
 	default:
-		t.set(e)
+		t.set(e, n)
 	}
 }
 

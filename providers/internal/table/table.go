@@ -102,13 +102,17 @@ func (t *Table) Put(key providers.Key, value []byte, now time.Time) (rev uint64,
 	if t.closed {
 		return 0, false
 	}
-	if t.nodes[key] == nil && len(t.nodes) >= t.max {
-		t.evictions++
-		t.rev++
-		t.drop(t.root.prev, t.rev, now)
+	n := t.nodes[key]
+	if n == nil {
+		key = cloneKey(key)
+		if len(t.nodes) >= t.max {
+			t.evictions++
+			t.rev++
+			t.drop(t.root.prev, t.rev, now)
+		}
 	}
 	t.rev++
-	t.set(providers.Entry{Key: key, Value: value, Revision: t.rev, Time: now})
+	t.set(providers.Entry{Key: key, Value: value, Revision: t.rev, Time: now}, n)
 	return t.rev, true
 }
 
@@ -239,15 +243,20 @@ func (t *Table) Status() providers.Status {
 	}
 }
 
-// set makes e the live entry of its key and tells the watchers.
-func (t *Table) set(e providers.Entry) {
-	n := t.nodes[e.Key]
+// cloneKey returns a key that the table may keep: the strings of a caller may
+// be small parts of large messages.
+func cloneKey(key providers.Key) providers.Key {
+	return providers.Key{Route: strings.Clone(key.Route), Node: strings.Clone(key.Node)}
+}
+
+// set makes e, whose value becomes the table's, the live entry of its key and
+// tells the watchers. n is the node of the key; if there is none, the key
+// becomes the table's too.
+func (t *Table) set(e providers.Entry, n *node) {
 	existed := n != nil
 	if existed {
 		e.Key = n.rec.Key
 	} else {
-		// The caller's strings may be small parts of large messages.
-		e.Key = providers.Key{Route: strings.Clone(e.Key.Route), Node: strings.Clone(e.Key.Node)}
 		n = &node{}
 		n.prev, n.next = n, n
 		n.peer = t.routes[e.Key.Route]

@@ -64,6 +64,17 @@ func watch(t *testing.T, tb *Table) providers.Watcher {
 	return w
 }
 
+// waiting is how many events and markers w has not sent yet.
+func waiting(pw providers.Watcher) (n int) {
+	w := pw.(*watcher)
+	w.table.mu.Lock()
+	defer w.table.mu.Unlock()
+	for it := w.list.next; it != &w.list; it = it.next {
+		n++
+	}
+	return n
+}
+
 func TestMirrorLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tb := New(10, false)
@@ -76,7 +87,7 @@ func TestMirrorLife(t *testing.T) {
 				t.Errorf("%s: events %q; want %q", what, got, events)
 			}
 		}
-		step("first sync begins", "", func() { tb.BeginSync(false) })
+		step("first sync begins", "", func() { tb.BeginSync(false, 0) })
 		step("an entry", "a=1 ", func() { tb.Apply(put("a", 1, "1")) })
 		step("another", "b=2 ", func() { tb.Apply(put("b", 2, "2")) })
 		step("the sync ends", "synced ", func() { tb.EndSync(2, time.Now()) })
@@ -93,13 +104,13 @@ func TestMirrorLife(t *testing.T) {
 		step("deleting what is not there", "", func() { tb.Apply(gone("x", 8)) })
 
 		step("a new sync with a loss", "b=9 -c ", func() {
-			tb.BeginSync(false)
+			tb.BeginSync(false, 0)
 			tb.Apply(put("a", 3, "3"))
 			tb.Apply(put("b", 9, "9"))
 			tb.EndSync(9, time.Now())
 		})
 
-		step("a reset", "reset ", func() { tb.BeginSync(true) })
+		step("a reset", "reset ", func() { tb.BeginSync(true, 0) })
 		if tb.Epoch() != 1 || tb.Status().Resets != 1 || tb.Status().Revision != 0 {
 			t.Errorf("Status = %+v", tb.Status())
 		}
@@ -112,9 +123,9 @@ func TestMirrorLife(t *testing.T) {
 		want(t, tb, "b", "")
 		want(t, tb, "d", "2")
 
-		step("a sync that fails", "", func() { tb.BeginSync(false); tb.Apply(put("a", 3, "3'")) })
+		step("a sync that fails", "", func() { tb.BeginSync(false, 0); tb.Apply(put("a", 3, "3'")) })
 		step("and succeeds", "", func() {
-			tb.BeginSync(false)
+			tb.BeginSync(false, 0)
 			tb.Apply(put("a", 3, "3'"))
 			tb.Apply(put("d", 2, "2"))
 			tb.EndSync(3, time.Now())
@@ -124,7 +135,7 @@ func TestMirrorLife(t *testing.T) {
 
 func TestOwnWriteThatRunsBackwards(t *testing.T) {
 	tb := New(10, false)
-	tb.BeginSync(false)
+	tb.BeginSync(false, 0)
 	tb.EndSync(0, time.Now())
 	if tb.ApplyOwn(0, put("a", 5, "5")) {
 		t.Error("a first write is suspect")
@@ -137,7 +148,7 @@ func TestOwnWriteThatRunsBackwards(t *testing.T) {
 
 func TestOverflow(t *testing.T) {
 	tb := New(2, false)
-	tb.BeginSync(false)
+	tb.BeginSync(false, 0)
 	for i, r := range []string{"a", "b", "c"} {
 		tb.Apply(put(r, uint64(i+1), r))
 	}
@@ -146,7 +157,7 @@ func TestOverflow(t *testing.T) {
 	if _, _, complete := tb.Lookup(k("c")); complete || !tb.Overflow() || tb.Room(k("d")) || !tb.Room(k("a")) || !tb.Snapshot(providers.Filter{}).Overflow {
 		t.Error("the table does not say that it is too small")
 	}
-	tb.BeginSync(false)
+	tb.BeginSync(false, 0)
 	tb.Apply(put("a", 1, "a"))
 	tb.EndSync(4, time.Now())
 	if _, _, complete := tb.Lookup(k("c")); !complete || tb.Overflow() {
@@ -158,7 +169,7 @@ func TestWatchDuringSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tb := New(10, false)
 		defer tb.Close()
-		tb.BeginSync(false)
+		tb.BeginSync(false, 0)
 		tb.Apply(put("a", 1, "1"))
 		w := watch(t, tb)
 		if got := drain(w); got != "a=1 " {
@@ -168,7 +179,7 @@ func TestWatchDuringSync(t *testing.T) {
 		if got := drain(w); got != "synced " {
 			t.Errorf("events %q", got)
 		}
-		tb.BeginSync(true)
+		tb.BeginSync(true, 0)
 		late := watch(t, tb)
 		if got := drain(late); got != "a=1 " {
 			t.Errorf("a watcher that begins during a reset: events %q", got)
@@ -217,14 +228,10 @@ func TestManyResets(t *testing.T) {
 		defer tb.Close()
 		w := watch(t, tb)
 		for range 1000 {
-			tb.BeginSync(true)
+			tb.BeginSync(true, 0)
 			tb.EndSync(0, time.Now())
 		}
-		n := 0
-		for it := w.(*watcher).list.next; it != &w.(*watcher).list; it = it.next {
-			n++
-		}
-		if n > 2 {
+		if n := waiting(w); n > 2 {
 			t.Errorf("%d markers wait", n)
 		}
 		if got := drain(w); len(got) < len("reset synced ") || got[len(got)-len("reset synced "):] != "reset synced " {
@@ -347,7 +354,7 @@ func random(t *testing.T, seed uint64) {
 			}
 		}
 		for _, c := range consumers {
-			if n := len(c.w.(*watcher).pending); n > 2*max+eventBuffer+1 {
+			if n := waiting(c.w); n > 2*max+eventBuffer+1 {
 				t.Fatalf("op %d: %d events are pending", op, n)
 			}
 		}

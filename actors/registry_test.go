@@ -69,6 +69,25 @@ func TestEviction(t *testing.T) {
 	})
 }
 
+// Of the idle routes, the one not used since the hand last passed goes.
+func TestEvictionSparesTheUsed(t *testing.T) {
+	s := system(t, Config{MaxRoutes: 4})
+	for i := range 5 {
+		must(s.Route(fmt.Sprint(i))) // the fifth sends the hand round once
+	}
+	for round := range 20 {
+		routes := s.Routes()
+		unused := routes[round%len(routes)]
+		for _, r := range routes {
+			r.used.Store(r != unused)
+		}
+		must(s.Route(fmt.Sprint("fresh", round)))
+		if unused.Snapshot() != nil {
+			t.Fatalf("round %d: %s is still there; a used route went instead", round, unused.Name())
+		}
+	}
+}
+
 func TestPassivationAfterIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := system(t, Config{IdleAfter: time.Minute, Law: &ledger{tripAt: 2}})

@@ -232,6 +232,9 @@ func TestTransitionIsAnEvent(t *testing.T) {
 	if r.Peek(1); r.Shed() != 1 {
 		t.Error("Peek was counted as shed")
 	}
+	if allow, _ := r.Allow(1); allow || r.Shed() != 2 {
+		t.Errorf("Allow %v, shed %d; want no, and counted", allow, r.Shed())
+	}
 }
 
 // A law that asks for ticks gets them, and the actor leaves when it stops.

@@ -16,8 +16,9 @@ import (
 // flaky is a provider whose writes can be made to fail, counted.
 type flaky struct {
 	providers.Provider
-	down atomic.Bool
-	puts atomic.Int64
+	down   atomic.Bool
+	puts   atomic.Int64
+	during func() // called in every Put
 }
 
 var errDown = fmt.Errorf("%w: down for the test", providers.ErrUnavailable)
@@ -27,6 +28,9 @@ func (f *flaky) Put(ctx context.Context, k providers.Key, v []byte) (uint64, err
 		return 0, errDown
 	}
 	f.puts.Add(1)
+	if f.during != nil {
+		f.during()
+	}
 	return f.Provider.Put(ctx, k, v)
 }
 
@@ -124,6 +128,32 @@ func TestProviderAway(t *testing.T) {
 		time.Sleep(time.Second)
 		if n := p.puts.Load(); n != 50 {
 			t.Errorf("%d writes after it came back, want 50", n)
+		}
+	})
+}
+
+// What changes while it is being written is written again.
+func TestChangeDuringWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFlaky(t)
+		s := NewSystem(context.Background(), Config{Law: &ledger{}, Provider: p, Node: "n"})
+		r := must(s.Route("r"))
+		p.during = func() {
+			if p.puts.Load() == 1 {
+				_ = r.Ask(context.Background(), sample(0, 2))
+			}
+		}
+		_ = r.Ask(context.Background(), sample(0, 1))
+		time.Sleep(time.Second)
+		if n := p.puts.Load(); n != 2 {
+			t.Errorf("%d writes, want 2", n)
+		}
+		if err := s.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		again := system(t, Config{Provider: p, Node: "n"})
+		if n := stateOf(again.Lookup("r")).n; n != 2 {
+			t.Errorf("read back n=%d, want 2", n)
 		}
 	})
 }

@@ -111,6 +111,31 @@ func TestBackOffAndFaulty(t *testing.T) {
 	})
 }
 
+// Failures that are not in a row never make a route faulty, and each backs off
+// as the first.
+func TestSuccessForgivesFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		s := system(t, Config{MaxFailures: 3, BackOff: 10 * time.Millisecond, Law: &ledger{onAdvance: func(*entry, *physics.Batch) {
+			if n.Add(1)%2 == 1 {
+				panic("boom")
+			}
+		}}})
+		r := must(s.Route("r"))
+		for seq := 1; seq <= 20; seq += 2 {
+			_ = r.Ask(context.Background(), sample(0, seq))
+			start := time.Now()
+			_ = r.Ask(context.Background(), sample(0, seq+1))
+			if d := time.Since(start); d > 12*time.Millisecond {
+				t.Errorf("after failure %d the actor was away for %v, want 10 ms", seq/2+1, d)
+			}
+			if r.Snapshot().Faulty {
+				t.Fatalf("faulty after failure %d, none in a row", seq/2+1)
+			}
+		}
+	})
+}
+
 func TestFailClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := system(t, Config{MaxFailures: 1, FailClosed: true, Law: &ledger{onAdvance: func(*entry, *physics.Batch) { panic("boom") }}})

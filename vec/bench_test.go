@@ -90,17 +90,11 @@ func BenchmarkClassic(b *testing.B) {
 		for _, n := range benchSizes {
 			name := fmt.Sprintf("tuned=%t/n=%d/", tuned, n)
 			var batch ClassicBatch
-			cut := func(i int) { // field by field, as callers that reuse a batch do
-				batch.DT = stream.DT[i : i+n]
-				batch.Latency = stream.Latency[i : i+n]
-				batch.ErrorRate = stream.ErrorRate[i : i+n]
-				batch.Saturation = stream.Saturation[i : i+n]
-			}
 			b.Run(name+"reference", func(b *testing.B) {
 				var s ClassicState
 				for b.Loop() {
 					for i := 0; i < total; i += n {
-						cut(i)
+						stream.cut(&batch, i, i+n)
 						referenceClassic(&p, &s, &batch, r[i:i+n], nil)
 					}
 				}
@@ -112,7 +106,7 @@ func BenchmarkClassic(b *testing.B) {
 					var s ClassicState
 					for b.Loop() {
 						for i := 0; i < total; i += n {
-							cut(i)
+							stream.cut(&batch, i, i+n)
 							Classic(law, &s, &batch, r[i:i+n], nil)
 						}
 					}

@@ -3,6 +3,7 @@ package vec
 import (
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // ClassicParams are the constants of the classic law: one value per law, not
@@ -63,9 +64,11 @@ type ClassicParams struct {
 	calm      float64    // |P| < Critical is |P|^2 < calm
 	halfFloor float64
 	warmupRec float64 // recovery point while warming up
-	quickFrom uint64  // Samples from which on the kernels' rules hold
-	rows      classicRows
-	singles   classicSingles
+	// The kernels' rules hold from quickFrom Samples on, for quickFor: for
+	// all there can be, or for none.
+	quickFrom, quickFor uint64
+	rows                classicRows
+	singles             classicSingles
 }
 
 // ClassicState is everything Classic knows of one route: plain numbers, free
@@ -138,8 +141,8 @@ func NewClassicParams(p ClassicParams) *ClassicParams {
 	if p.Tuned {
 		p.quickFrom = uint64(max(1, int64(p.Warmup)-1))
 	}
-	if p.scalar {
-		p.quickFrom = math.MaxUint64
+	if !p.scalar {
+		p.quickFor = 1 << 33
 	}
 	p.rows = newClassicRows(&p)
 	p.singles = newClassicSingles(&p)
@@ -193,16 +196,22 @@ func squareBounds(c float64) (above, below float64) {
 // warm. Safe for concurrent use on distinct s, r and tripped.
 func Classic(p *ClassicParams, s *ClassicState, b *ClassicBatch, r []float64, tripped []bool) {
 	n := len(b.DT)
-	if !p.ready {
-		panic("vec: Classic: params not made by NewClassicParams")
-	}
 	if len(b.Latency) < n || len(b.ErrorRate) < n || len(b.Saturation) < n ||
 		r != nil && len(r) < n || tripped != nil && len(tripped) < n {
 		panic(classicLengths(b, r, tripped))
 	}
-	if n > 0 {
-		classicBatch(p, s, b, r, tripped)
+	// The way of a single sample, the commonest batch, comes first and short.
+	i := 0
+	if haveKernels && n < vectorN && uint64(s.Samples)-p.quickFrom < p.quickFor && Active() != Portable {
+		i = classicFew(&p.singles.base[0], &s.P[0], &b.DT, 0, unsafe.SliceData(r), unsafe.SliceData(tripped))
+		if i == n {
+			return
+		}
 	}
+	if !p.ready {
+		panic("vec: Classic: params not made by NewClassicParams")
+	}
+	classicFrom(p, s, b, i, r, tripped)
 }
 
 func classicLengths(b *ClassicBatch, r []float64, tripped []bool) string {

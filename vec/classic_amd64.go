@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	chunk   = 128   // samples per round of passes: scratch then stays in L1
-	vectorN = 7     // below this many samples, one at a time is quicker
-	huge    = 1e300 // scars and resistances below cannot overflow
+	haveKernels = true
+	chunk       = 128   // samples per round of passes: scratch then stays in L1
+	vectorN     = 7     // below this many samples, one at a time is quicker
+	huge        = 1e300 // scars and resistances below cannot overflow
 )
 
 // classicScratch carries a chunk from pass to pass. The generator knows its
@@ -39,22 +40,6 @@ func (sc *classicScratch) base() *float64 { return &sc.hist[0][0] }
 // every call, and would grow the stack of every goroutine that calls.
 var scratches = sync.Pool{New: func() any { return new(classicScratch) }}
 
-func classicBatch(p *ClassicParams, s *ClassicState, b *ClassicBatch, r []float64, tripped []bool) {
-	// The way of a single sample, the commonest batch, comes first and short.
-	i := 0
-	if len(b.DT) < vectorN && uint64(s.Samples) >= p.quickFrom && Active() != Portable {
-		if p.Tuned {
-			i = classicFewTuned(&p.singles.base[0], &s.P[0], &b.DT, 0, unsafe.SliceData(r), unsafe.SliceData(tripped))
-		} else {
-			i = classicFewFixed(&p.singles.base[0], &s.P[0], &b.DT, 0, unsafe.SliceData(r), unsafe.SliceData(tripped))
-		}
-		if i == len(b.DT) {
-			return
-		}
-	}
-	classicFrom(p, s, b, i, r, tripped)
-}
-
 // classicFrom advances s over the samples from i on.
 func classicFrom(p *ClassicParams, s *ClassicState, b *ClassicBatch, i int, r []float64, tripped []bool) {
 	level := Active()
@@ -73,11 +58,7 @@ func classicFrom(p *ClassicParams, s *ClassicState, b *ClassicBatch, i int, r []
 		i = classicChunks(level, p, s, b, i, r, tripped)
 	}
 	for i < n {
-		if p.Tuned {
-			i = classicFewTuned(&p.singles.base[0], &s.P[0], &b.DT, i, unsafe.SliceData(r), unsafe.SliceData(tripped))
-		} else {
-			i = classicFewFixed(&p.singles.base[0], &s.P[0], &b.DT, i, unsafe.SliceData(r), unsafe.SliceData(tripped))
-		}
+		i = classicFew(&p.singles.base[0], &s.P[0], &b.DT, i, unsafe.SliceData(r), unsafe.SliceData(tripped))
 		if i < n { // a sample for which the kernel is not made
 			classicPortable(p, s, b, i, i+1, r, tripped)
 			i++

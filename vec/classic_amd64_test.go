@@ -44,6 +44,7 @@ func TestLayout(t *testing.T) {
 		{"scratch.calm", unsafe.Offsetof(sc.calm), 11472},
 		{"singles.weight", unsafe.Offsetof(one.weight), 64},
 		{"singles.dtRange", unsafe.Offsetof(one.dtRange), 208},
+		{"singles.tuned", unsafe.Offsetof(one.tuned), 216},
 		{"ClassicBatch.Saturation", unsafe.Offsetof(b.Saturation), 72},
 		{"rows", unsafe.Sizeof(classicRows{}), 64 * 25},
 	} {
@@ -95,7 +96,7 @@ func TestPath(t *testing.T) {
 		want        int
 	}{{100, 90, 1}, {0, 90, 1}, {-1, 90, 0}, {math.NaN(), 90, 0}, {1e-310, 90, 0}, {1e9, 90, 0}, {1, math.NaN(), 0}, {1, 1e280, 1}, {1, 1e308, 0}} {
 		b := ClassicBatch{[]float64{c.dt}, []float64{c.latency}, []float64{0}, []float64{0}}
-		if got := classicFewTuned(&p.singles.base[0], &s.P[0], &b.DT, 0, nil, nil); got != c.want {
+		if got := classicFew(&p.singles.base[0], &s.P[0], &b.DT, 0, nil, nil); got != c.want {
 			t.Errorf("dt %v, latency %v: %d done, want %d", c.dt, c.latency, got, c.want)
 		}
 	}

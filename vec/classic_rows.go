@@ -72,10 +72,16 @@ type classicSingles struct {
 	recovery, halfFloor         float64
 	fixedBreak, fixedRecover    float64
 	dtRange                     uint64 // see dtLeast
+	tuned                       uint64 // 0: no
 }
 
 func newClassicSingles(p *ClassicParams) classicSingles {
+	var tuned uint64
+	if p.Tuned {
+		tuned = 1
+	}
 	return classicSingles{
+		tuned:       tuned,
 		base:        [4]float64{p.base[0], p.base[1], p.base[2], 0},
 		factor:      [4]float64{p.twice[0], p.twice[1], p.twice[2], p.negRate},
 		weight:      [3]float64{p.WLatency, p.WError, p.WSaturation},

@@ -85,6 +85,16 @@ func (b *ClassicBatch) slice(i, j int) ClassicBatch {
 	return ClassicBatch{b.DT[i:j], b.Latency[i:j], b.ErrorRate[i:j], b.Saturation[i:j]}
 }
 
+// cut sets part to the samples [i, j) of b: field by field, because a struct
+// copied whole is stored and loaded in pieces of different size, which the
+// CPU cannot forward and waits for.
+func (b *ClassicBatch) cut(part *ClassicBatch, i, j int) {
+	part.DT = b.DT[i:j]
+	part.Latency = b.Latency[i:j]
+	part.ErrorRate = b.ErrorRate[i:j]
+	part.Saturation = b.Saturation[i:j]
+}
+
 func (b *ClassicBatch) add(dt, latency, errorRate, saturation float64) {
 	b.DT = append(b.DT, dt)
 	b.Latency = append(b.Latency, latency)

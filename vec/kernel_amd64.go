@@ -47,7 +47,4 @@ func classicChainTuned(rows *float64, sc *float64, s *float64, n int)
 func classicChainFixed(rows *float64, sc *float64, s *float64, n int)
 
 //go:noescape
-func classicFewTuned(params *float64, s *float64, b *[]float64, from int, r *float64, tripped *bool) (done int)
-
-//go:noescape
-func classicFewFixed(params *float64, s *float64, b *[]float64, from int, r *float64, tripped *bool) (done int)
+func classicFew(params *float64, s *float64, b *[]float64, from int, r *float64, tripped *bool) (done int)

@@ -3261,9 +3261,9 @@ oneEnd:
 	VMOVSD X2, 64(DX)
 	RET
 
-// func classicFewTuned(params *float64, s *float64, b *[]float64, from int, r *float64, tripped *bool) (done int)
+// func classicFew(params *float64, s *float64, b *[]float64, from int, r *float64, tripped *bool) (done int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·classicFewTuned(SB), NOSPLIT, $0-56
+TEXT ·classicFew(SB), NOSPLIT, $0-56
 	MOVQ params+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ b+16(FP), DX
@@ -3277,33 +3277,33 @@ TEXT ·classicFewTuned(SB), NOSPLIT, $0-56
 
 sample:
 	// Is it within range? As bits, dt is 0 or from dtLeast on, scar from 0 to huge.
-	MOVQ  (BX)(R11*8), R12
-	TESTQ R12, R12
-	JEQ   dtFits
-	MOVQ  $0x2b2bff2ee48e0530, R13
-	SUBQ  R13, R12
-	CMPQ  R12, 208(AX)
-	JHI   leave
+	// Where dt is 0, its inverse counts as 0, and so does momentum.
+	MOVQ   (BX)(R11*8), R12
+	VXORPD X0, X0, X0
+	TESTQ  R12, R12
+	JEQ    dtFits
+	MOVQ   $0x2b2bff2ee48e0530, R13
+	SUBQ   R13, R12
+	CMPQ   R12, 208(AX)
+	JHI    leave
+	VMOVSD constants1<>+0(SB), X0
+	VDIVSD (BX)(R11*8), X0, X0
 
 dtFits:
 	MOVQ         $0x7e37e43c8800759c, R13
 	CMPQ         56(CX), R13
 	JHI          leave
-	VMOVSD       (BX)(R11*8), X0
 	VMOVSD       (SI)(R11*8), X1
 	VMOVHPD      (DI)(R11*8), X1, X1
 	VMOVSD       (R8)(R11*8), X2
-	VUNPCKLPD    X0, X2, X2
+	VMOVHPD      (BX)(R11*8), X2, X2
 	VINSERTF128  $0x01, X2, Y1, Y2
 	VSUBPD       (AX), Y2, Y2
 	VMULPD       32(AX), Y2, Y2
-	VORPD        constants1<>+0(SB), Y2, Y3
-	VCMPPD       $0x19, constants1<>+32(SB), Y3, Y4
-	VMOVMSKPD    Y4, R12
-	TESTL        R12, R12
+	VORPD        constants1<>+32(SB), Y2, Y3
+	VCMPPD       $0x19, constants1<>+64(SB), Y3, Y4
+	VTESTPD      Y4, Y4
 	JNE          leave
-	VMOVSD       constants1<>+64(SB), X1
-	VDIVSD       X0, X1, X1
 	VMOVUPD      constants1<>+96(SB), Y4
 	VMAXPD       Y3, Y4, Y3
 	VMOVUPD      constants1<>+128(SB), Y4
@@ -3325,47 +3325,45 @@ dtFits:
 	VFMADD213PD  constants1<>+544(SB), Y5, Y7
 	VFMADD213PD  Y7, Y3, Y6
 	VFMADD213PD  Y3, Y5, Y6
-	VADDPD       constants1<>+64(SB), Y4, Y5
+	VADDPD       constants1<>+0(SB), Y4, Y5
 	VADDPD       constants1<>+576(SB), Y4, Y3
 	VFMADD231PD  Y4, Y6, Y3
 	VFMADD231PD  Y4, Y6, Y5
-	VEXTRACTF128 $0x01, Y3, X4
-	VUNPCKHPD    X4, X4, X4
+	VEXTRACTF128 $0x01, Y3, X1
+	VUNPCKHPD    X1, X1, X1
 	VDIVPD       Y5, Y3, Y3
-	VANDPD       constants1<>+0(SB), Y2, Y2
+	VANDPD       constants1<>+32(SB), Y2, Y2
 	VANDPD       constants1<>+608(SB), Y3, Y3
 	VORPD        Y2, Y3, Y3
 	VUNPCKHPD    X3, X3, X2
-	VEXTRACTF128 $0x01, Y3, X5
-	VSUBSD       24(CX), X3, X6
-	VSUBSD       32(CX), X2, X7
-	VSUBSD       40(CX), X5, X8
-	VMULSD       X6, X6, X6
-	VFMADD231SD  X7, X7, X6
-	VFMADD231SD  X8, X8, X6
-	VSQRTSD      X6, X6, X7
-	VXORPD       X8, X8, X8
-	VMULSD       X1, X7, X7
-	VCMPSD       $0x04, X8, X0, X0
-	VCMPSD       $0x1d, constants1<>+640(SB), X6, X6
-	VANDPD       X0, X6, X6
-	VANDPD       X6, X7, X7
+	VEXTRACTF128 $0x01, Y3, X4
+	VSUBSD       24(CX), X3, X5
+	VSUBSD       32(CX), X2, X6
+	VSUBSD       40(CX), X4, X7
+	VMULSD       X5, X5, X5
+	VFMADD231SD  X6, X6, X5
+	VFMADD231SD  X7, X7, X5
+	VSQRTSD      X5, X5, X6
+	VXORPD       X7, X7, X7
+	VMULSD       X0, X6, X6
+	VCMPSD       $0x1d, constants1<>+640(SB), X5, X5
+	VANDPD       X5, X6, X6
 	VMULSD       64(AX), X3, X0
 	VFMADD231SD  72(AX), X2, X0
-	VFMADD231SD  80(AX), X5, X0
+	VFMADD231SD  80(AX), X4, X0
 	VADDSD       88(AX), X0, X0
-	VFMADD231SD  96(AX), X7, X0
-	VMAXSD       X8, X3, X1
-	VMAXSD       X8, X2, X6
-	VMAXSD       X8, X5, X8
-	VMULSD       X1, X1, X1
-	VFMADD231SD  X6, X6, X1
-	VFMADD231SD  X8, X8, X1
-	VCMPSD       $0x1e, 104(AX), X1, X1
-	VMOVSD       112(AX), X6
-	VANDPD       X6, X1, X1
+	VFMADD231SD  96(AX), X6, X0
+	VMAXSD       X7, X3, X5
+	VMAXSD       X7, X2, X8
+	VMAXSD       X7, X4, X7
+	VMULSD       X5, X5, X5
+	VFMADD231SD  X8, X8, X5
+	VFMADD231SD  X7, X7, X5
+	VCMPSD       $0x1e, 104(AX), X5, X5
+	VMOVSD       112(AX), X7
+	VANDPD       X7, X5, X5
 	VMOVSD       56(CX), X8
-	VFMADD213SD  X1, X4, X8
+	VFMADD213SD  X5, X1, X8
 	VMOVSD       88(AX), X1
 	VADDSD       X0, X8, X0
 	VMAXSD       X0, X1, X0
@@ -3374,53 +3372,62 @@ dtFits:
 	VMOVSD       16(CX), X1
 	VMOVSD       X1, 40(CX)
 	VMOVUPD      X3, (CX)
-	VMOVSD       X5, 16(CX)
-	VMOVSD       X7, 48(CX)
+	VMOVSD       X4, 16(CX)
+	VMOVSD       X6, 48(CX)
 	VMOVSD       X8, 56(CX)
 	VMOVSD       X0, 64(CX)
+	CMPQ         216(AX), $0x00
+	JEQ          fixed
 	VMOVSD       128(AX), X1
-	VMOVSD       72(CX), X4
-	VMOVSD       80(CX), X7
+	VMOVSD       72(CX), X5
+	VMOVSD       80(CX), X6
 	VMULSD       136(AX), X0, X9
-	VSUBSD       X4, X0, X10
-	VFMADD213SD  X9, X1, X4
+	VSUBSD       X5, X0, X10
+	VFMADD213SD  X9, X1, X5
 	VMULSD       X10, X10, X10
 	VMULSD       144(AX), X10, X10
-	VFMADD213SD  X10, X1, X7
-	VMOVSD       X4, 72(CX)
-	VMOVSD       X7, 80(CX)
-	VSQRTSD      X7, X7, X1
-	VMOVSD       152(AX), X7
+	VFMADD213SD  X10, X1, X6
+	VMOVSD       X5, 72(CX)
+	VMOVSD       X6, 80(CX)
+	VSQRTSD      X6, X6, X1
+	VMOVSD       152(AX), X6
 	VMOVSD       160(AX), X9
-	VFMADD213SD  X4, X7, X1
+	VFMADD213SD  X5, X6, X1
 	VMINSD       X1, X9, X1
-	VMOVSD       168(AX), X4
-	VMAXSD       X1, X4, X1
-	VMULSD       176(AX), X1, X4
-	VMOVSD       184(AX), X7
-	VMAXSD       X4, X7, X4
+	VMOVSD       168(AX), X5
+	VMAXSD       X1, X5, X1
+	VMULSD       176(AX), X1, X5
+	VMOVSD       184(AX), X6
+	VMAXSD       X5, X6, X5
 	MOVL         104(CX), R12
 	ADDL         $0x01, R12
 	SBBL         $0x00, R12
 	MOVL         R12, 104(CX)
-	VMOVSD       X1, 88(CX)
-	VMOVSD       X4, 96(CX)
-	CMPB         116(CX), $0x00
-	JNE          tripped
-	VUCOMISD     X1, X0
-	JCS          settled
-	MOVB         $0x01, 116(CX)
-	INCL         108(CX)
-	JMP          settled
+	JMP          points
+
+fixed:
+	VMOVSD 192(AX), X1
+	VMOVSD 200(AX), X5
+
+points:
+	VMOVSD   X1, 88(CX)
+	VMOVSD   X5, 96(CX)
+	CMPB     116(CX), $0x00
+	JNE      tripped
+	VUCOMISD X1, X0
+	JCS      settled
+	MOVB     $0x01, 116(CX)
+	INCL     108(CX)
+	JMP      settled
 
 tripped:
-	VUCOMISD    X0, X4
+	VUCOMISD    X0, X5
 	JHI         recovered
-	VUCOMISD    X8, X6
+	VUCOMISD    X8, X7
 	JLS         settled
 	VMULSD      X3, X3, X1
 	VFMADD231SD X2, X2, X1
-	VFMADD231SD X5, X5, X1
+	VFMADD231SD X4, X4, X1
 	VMOVSD      120(AX), X2
 	VUCOMISD    X1, X2
 	JLS         settled
@@ -3450,18 +3457,18 @@ leave:
 	VZEROUPPER
 	RET
 
-DATA constants1<>+0(SB)/8, $0x8000000000000000
-DATA constants1<>+8(SB)/8, $0x8000000000000000
-DATA constants1<>+16(SB)/8, $0x8000000000000000
-DATA constants1<>+24(SB)/8, $0x8000000000000000
-DATA constants1<>+32(SB)/8, $0xfc2485ce9e7a065f
-DATA constants1<>+40(SB)/8, $0xfc2485ce9e7a065f
-DATA constants1<>+48(SB)/8, $0xfc2485ce9e7a065f
-DATA constants1<>+56(SB)/8, $0xfc2485ce9e7a065f
-DATA constants1<>+64(SB)/8, $0x3ff0000000000000
-DATA constants1<>+72(SB)/8, $0x3ff0000000000000
-DATA constants1<>+80(SB)/8, $0x3ff0000000000000
-DATA constants1<>+88(SB)/8, $0x3ff0000000000000
+DATA constants1<>+0(SB)/8, $0x3ff0000000000000
+DATA constants1<>+8(SB)/8, $0x3ff0000000000000
+DATA constants1<>+16(SB)/8, $0x3ff0000000000000
+DATA constants1<>+24(SB)/8, $0x3ff0000000000000
+DATA constants1<>+32(SB)/8, $0x8000000000000000
+DATA constants1<>+40(SB)/8, $0x8000000000000000
+DATA constants1<>+48(SB)/8, $0x8000000000000000
+DATA constants1<>+56(SB)/8, $0x8000000000000000
+DATA constants1<>+64(SB)/8, $0xfc2485ce9e7a065f
+DATA constants1<>+72(SB)/8, $0xfc2485ce9e7a065f
+DATA constants1<>+80(SB)/8, $0xfc2485ce9e7a065f
+DATA constants1<>+88(SB)/8, $0xfc2485ce9e7a065f
 DATA constants1<>+96(SB)/8, $0xc046000000000000
 DATA constants1<>+104(SB)/8, $0xc046000000000000
 DATA constants1<>+112(SB)/8, $0xc046000000000000
@@ -3535,169 +3542,3 @@ DATA constants1<>+648(SB)/8, $0x3e112e0be826d695
 DATA constants1<>+656(SB)/8, $0x3e112e0be826d695
 DATA constants1<>+664(SB)/8, $0x3e112e0be826d695
 GLOBL constants1<>(SB), RODATA|NOPTR, $672
-
-// func classicFewFixed(params *float64, s *float64, b *[]float64, from int, r *float64, tripped *bool) (done int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·classicFewFixed(SB), NOSPLIT, $0-56
-	MOVQ params+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ (DX), BX
-	MOVQ 24(DX), SI
-	MOVQ 48(DX), DI
-	MOVQ 72(DX), R8
-	MOVQ r+32(FP), R9
-	MOVQ tripped+40(FP), R10
-	MOVQ from+24(FP), R11
-
-sample:
-	// Is it within range? As bits, dt is 0 or from dtLeast on, scar from 0 to huge.
-	MOVQ  (BX)(R11*8), R12
-	TESTQ R12, R12
-	JEQ   dtFits
-	MOVQ  $0x2b2bff2ee48e0530, R13
-	SUBQ  R13, R12
-	CMPQ  R12, 208(AX)
-	JHI   leave
-
-dtFits:
-	MOVQ         $0x7e37e43c8800759c, R13
-	CMPQ         56(CX), R13
-	JHI          leave
-	VMOVSD       (BX)(R11*8), X0
-	VMOVSD       (SI)(R11*8), X1
-	VMOVHPD      (DI)(R11*8), X1, X1
-	VMOVSD       (R8)(R11*8), X2
-	VUNPCKLPD    X0, X2, X2
-	VINSERTF128  $0x01, X2, Y1, Y2
-	VSUBPD       (AX), Y2, Y2
-	VMULPD       32(AX), Y2, Y2
-	VORPD        constants1<>+0(SB), Y2, Y3
-	VCMPPD       $0x19, constants1<>+32(SB), Y3, Y4
-	VMOVMSKPD    Y4, R12
-	TESTL        R12, R12
-	JNE          leave
-	VMOVSD       constants1<>+64(SB), X1
-	VDIVSD       X0, X1, X1
-	VMOVUPD      constants1<>+96(SB), Y4
-	VMAXPD       Y3, Y4, Y3
-	VMOVUPD      constants1<>+128(SB), Y4
-	VFMADD213PD  constants1<>+160(SB), Y3, Y4
-	VSUBPD       constants1<>+160(SB), Y4, Y5
-	VFNMADD231PD constants1<>+192(SB), Y5, Y3
-	VFNMADD231PD constants1<>+224(SB), Y5, Y3
-	VPSLLQ       $0x34, Y4, Y4
-	VMULPD       Y3, Y3, Y5
-	VMOVUPD      constants1<>+256(SB), Y6
-	VMOVUPD      constants1<>+288(SB), Y7
-	VFMADD213PD  constants1<>+320(SB), Y5, Y6
-	VFMADD213PD  constants1<>+352(SB), Y5, Y7
-	VFMADD213PD  constants1<>+384(SB), Y5, Y6
-	VFMADD213PD  constants1<>+416(SB), Y5, Y7
-	VFMADD213PD  constants1<>+448(SB), Y5, Y6
-	VFMADD213PD  constants1<>+480(SB), Y5, Y7
-	VFMADD213PD  constants1<>+512(SB), Y5, Y6
-	VFMADD213PD  constants1<>+544(SB), Y5, Y7
-	VFMADD213PD  Y7, Y3, Y6
-	VFMADD213PD  Y3, Y5, Y6
-	VADDPD       constants1<>+64(SB), Y4, Y5
-	VADDPD       constants1<>+576(SB), Y4, Y3
-	VFMADD231PD  Y4, Y6, Y3
-	VFMADD231PD  Y4, Y6, Y5
-	VEXTRACTF128 $0x01, Y3, X4
-	VUNPCKHPD    X4, X4, X4
-	VDIVPD       Y5, Y3, Y3
-	VANDPD       constants1<>+0(SB), Y2, Y2
-	VANDPD       constants1<>+608(SB), Y3, Y3
-	VORPD        Y2, Y3, Y3
-	VUNPCKHPD    X3, X3, X2
-	VEXTRACTF128 $0x01, Y3, X5
-	VSUBSD       24(CX), X3, X6
-	VSUBSD       32(CX), X2, X7
-	VSUBSD       40(CX), X5, X8
-	VMULSD       X6, X6, X6
-	VFMADD231SD  X7, X7, X6
-	VFMADD231SD  X8, X8, X6
-	VSQRTSD      X6, X6, X7
-	VXORPD       X8, X8, X8
-	VMULSD       X1, X7, X7
-	VCMPSD       $0x04, X8, X0, X0
-	VCMPSD       $0x1d, constants1<>+640(SB), X6, X6
-	VANDPD       X0, X6, X6
-	VANDPD       X6, X7, X7
-	VMULSD       64(AX), X3, X0
-	VFMADD231SD  72(AX), X2, X0
-	VFMADD231SD  80(AX), X5, X0
-	VADDSD       88(AX), X0, X0
-	VFMADD231SD  96(AX), X7, X0
-	VMAXSD       X8, X3, X1
-	VMAXSD       X8, X2, X6
-	VMAXSD       X8, X5, X8
-	VMULSD       X1, X1, X1
-	VFMADD231SD  X6, X6, X1
-	VFMADD231SD  X8, X8, X1
-	VCMPSD       $0x1e, 104(AX), X1, X1
-	VMOVSD       112(AX), X6
-	VANDPD       X6, X1, X1
-	VMOVSD       56(CX), X8
-	VFMADD213SD  X1, X4, X8
-	VMOVSD       88(AX), X1
-	VADDSD       X0, X8, X0
-	VMAXSD       X0, X1, X0
-	VMOVUPD      (CX), X1
-	VMOVUPD      X1, 24(CX)
-	VMOVSD       16(CX), X1
-	VMOVSD       X1, 40(CX)
-	VMOVUPD      X3, (CX)
-	VMOVSD       X5, 16(CX)
-	VMOVSD       X7, 48(CX)
-	VMOVSD       X8, 56(CX)
-	VMOVSD       X0, 64(CX)
-	VMOVSD       192(AX), X1
-	VMOVSD       200(AX), X4
-	VMOVSD       X1, 88(CX)
-	VMOVSD       X4, 96(CX)
-	CMPB         116(CX), $0x00
-	JNE          tripped
-	VUCOMISD     X1, X0
-	JCS          settled
-	MOVB         $0x01, 116(CX)
-	INCL         108(CX)
-	JMP          settled
-
-tripped:
-	VUCOMISD    X0, X4
-	JHI         recovered
-	VUCOMISD    X8, X6
-	JLS         settled
-	VMULSD      X3, X3, X1
-	VFMADD231SD X2, X2, X1
-	VFMADD231SD X5, X5, X1
-	VMOVSD      120(AX), X2
-	VUCOMISD    X1, X2
-	JLS         settled
-
-recovered:
-	MOVB $0x00, 116(CX)
-	INCL 112(CX)
-
-settled:
-	TESTQ  R9, R9
-	JEQ    noR
-	VMOVSD X0, (R9)(R11*8)
-
-noR:
-	TESTQ R10, R10
-	JEQ   noTripped
-	MOVB  116(CX), R12
-	MOVB  R12, (R10)(R11*1)
-
-noTripped:
-	INCQ R11
-	CMPQ R11, 8(DX)
-	JLT  sample
-
-leave:
-	MOVQ R11, done+48(FP)
-	VZEROUPPER
-	RET

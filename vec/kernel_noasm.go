@@ -10,6 +10,13 @@ func expBatch(dst, x []float64) { expPortable(dst, x) }
 
 func lnBatch(dst, x []float64) { lnPortable(dst, x) }
 
-func classicBatch(p *ClassicParams, s *ClassicState, b *ClassicBatch, r []float64, tripped []bool) {
-	classicPortable(p, s, b, 0, len(b.DT), r, tripped)
+const (
+	haveKernels = false
+	vectorN     = 0
+)
+
+func classicFew(_, _ *float64, _ *[]float64, _ int, _ *float64, _ *bool) int { return 0 }
+
+func classicFrom(p *ClassicParams, s *ClassicState, b *ClassicBatch, i int, r []float64, tripped []bool) {
+	classicPortable(p, s, b, i, len(b.DT), r, tripped)
 }

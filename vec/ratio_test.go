@@ -89,30 +89,28 @@ func BenchmarkRatio(b *testing.B) {
 		law := NewClassicParams(p)
 		for _, n := range benchSizes {
 			b.Run(fmt.Sprintf("Classic/tuned=%t/n=%d", tuned, n), func(b *testing.B) {
-				var batch ClassicBatch
-				at := 0
 				// A window is a part of the stream, each the next one, so that
 				// the branch predictor does not learn it.
 				const window = 2048
-				each := func(f func(i int)) {
-					for i := at; i < at+window; i += n {
-						batch.DT = stream.DT[i : i+n]
-						batch.Latency = stream.Latency[i : i+n]
-						batch.ErrorRate = stream.ErrorRate[i : i+n]
-						batch.Saturation = stream.Saturation[i : i+n]
-						f(i)
-					}
-				}
+				at := 0
 				var ref ClassicState
 				cs := []*contender{{name: "reference", run: func() {
 					at = (at + window) % total
-					each(func(i int) { referenceClassic(&p, &ref, &batch, r[i:i+n], nil) })
+					var b ClassicBatch
+					for i := at; i < at+window; i += n {
+						stream.cut(&b, i, i+n)
+						referenceClassic(&p, &ref, &b, r[i:i+n], nil)
+					}
 				}}}
 				for _, l := range Supported() {
 					s := new(ClassicState)
 					cs = append(cs, &contender{name: l.String(), run: func() {
 						SetLevel(l)
-						each(func(i int) { Classic(law, s, &batch, r[i:i+n], nil) })
+						var b ClassicBatch
+						for i := at; i < at+window; i += n {
+							stream.cut(&b, i, i+n)
+							Classic(law, s, &b, r[i:i+n], nil)
+						}
 					}})
 				}
 				setLevel(b, best)

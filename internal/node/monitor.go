@@ -27,7 +27,11 @@ func startMonitor(addr string, health func() bus.Health, ready func() bool) (*mo
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		h := health()
-		writeJSON(w, http.StatusOK, map[string]any{"status": h.Status, "node": h.Node, "degraded": h.Degraded})
+		writeJSON(w, http.StatusOK, struct {
+			Status   string   `json:"status"`
+			Node     string   `json:"node"`
+			Degraded []string `json:"degraded,omitempty"`
+		}{h.Status, h.Node, h.Degraded})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !ready() {

@@ -63,6 +63,7 @@ const (
 	oneFixedBreak
 	oneFixedRecover
 	oneDTRange
+	oneTuned
 )
 
 // Offsets in classicScratch in vec/classic_amd64.go.
@@ -494,13 +495,9 @@ func (k *kernel) classicJudge(tuned bool) {
 // that is not all, the next one is outside what it can do.
 //
 // Its constants lie close together; see classicSingles.
-func classicFew(tuned bool) {
+func classicFew() {
 	k := &kernel{width: 4, regs: map[uint64]Op{}, table: &singleTable}
-	name := "classicFewFixed"
-	if tuned {
-		name = "classicFewTuned"
-	}
-	TEXT(name, NOSPLIT,
+	TEXT("classicFew", NOSPLIT,
 		"func(params, s *float64, b *[]float64, from int, r *float64, tripped *bool) (done int)")
 	Pragma("noescape")
 	get := func(name string) Register {
@@ -529,38 +526,38 @@ func classicFew(tuned bool) {
 
 	Label("sample")
 	Comment("Is it within range? As bits, dt is 0 or from dtLeast on, scar from 0 to huge.")
+	Comment("Where dt is 0, its inverse counts as 0, and so does momentum.")
 	bits, edge := GP64(), GP64()
+	inv := XMM()
 	MOVQ(at(dtAt), bits)
+	VXORPD(inv, inv, inv)
 	TESTQ(bits, bits)
 	JEQ(LabelRef("dtFits"))
 	MOVQ(Imm(math.Float64bits(dtLeast)), edge)
 	SUBQ(edge, bits)
 	CMPQ(bits, param(oneDTRange))
 	JHI(LabelRef("leave"))
+	VMOVSD(k.c(1).(Mem), inv)
+	VDIVSD(at(dtAt), inv, inv)
 	Label("dtFits")
 	MOVQ(Imm(math.Float64bits(huge)), edge)
 	CMPQ(field(stateScar), edge)
 	JHI(LabelRef("leave"))
 
-	dt, lo, hi, x := XMM(), XMM(), XMM(), YMM()
-	VMOVSD(at(dtAt), dt)
+	lo, hi, x := XMM(), XMM(), YMM()
 	VMOVSD(at(latencyAt), lo)
 	VMOVHPD(at(errorAt), lo, lo)
 	VMOVSD(at(saturationAt), hi)
-	VUNPCKLPD(dt, hi, hi)
+	VMOVHPD(at(dtAt), hi, hi)
 	VINSERTF128(Imm(1), hi, lo.AsY(), x)
 	VSUBPD(param(oneBase), x, x)
 	VMULPD(param(oneFactor), x, x)
 	y, low := YMM(), YMM()
 	VORPD(k.bits(signBit), x, y)
 	VCMPPD(cmpNGE, k.c(-large), y, low) // NaN too
-	odd := GP32()
-	VMOVMSKPD(low, odd)
-	TESTL(odd, odd)
+	VTESTPD(low, low)
 	JNE(LabelRef("leave"))
 
-	inv := scalar(k.c(1).(Mem))
-	VDIVSD(dt, inv, inv)
 	limit := YMM()
 	VMOVUPD(k.lanes(-tanhEnd, -tanhEnd, -tanhEnd, -math.MaxFloat64), limit)
 	VMAXPD(y, limit, y)
@@ -597,13 +594,11 @@ func classicFew(tuned bool) {
 	d := []VecVirtual{XMM(), XMM(), XMM()}
 	each(3, func(c int) { VSUBSD(field(statePrev+8*c), pr[c], d[c]) })
 	change := square(d)
-	momentum, zero, live := XMM(), XMM(), XMM()
+	momentum, zero := XMM(), XMM()
 	VSQRTSD(change, change, momentum)
 	VXORPD(zero, zero, zero)
 	VMULSD(inv, momentum, momentum)
-	VCMPSD(cmpNEQ, zero, dt, live)
 	VCMPSD(cmpGE, k.c(noise), change, change)
-	VANDPD(live, change, change)
 	VANDPD(change, momentum, momentum)
 
 	ohms := XMM()
@@ -638,7 +633,9 @@ func classicFew(tuned bool) {
 	VMOVSD(r, field(stateR))
 
 	b, rec := XMM(), XMM()
-	if tuned {
+	CMPQ(param(oneTuned), Imm(0))
+	JEQ(LabelRef("fixed"))
+	{
 		retain, mean, variance := scalar(param(oneRetain)), scalar(field(stateMean)), scalar(field(stateVar))
 		part, dev := XMM(), XMM()
 		VMULSD(param(oneWeigh), r, part)
@@ -664,10 +661,12 @@ func classicFew(tuned bool) {
 		ADDL(Imm(1), n)
 		SBBL(Imm(0), n)
 		MOVL(n, field(stateSamples))
-	} else {
-		VMOVSD(param(oneFixedBreak), b)
-		VMOVSD(param(oneFixedRecover), rec)
 	}
+	JMP(LabelRef("points"))
+	Label("fixed")
+	VMOVSD(param(oneFixedBreak), b)
+	VMOVSD(param(oneFixedRecover), rec)
+	Label("points")
 	VMOVSD(b, field(stateBreak))
 	VMOVSD(rec, field(stateRecover))
 

@@ -41,7 +41,6 @@ func main() {
 	}
 	classicChain(true)
 	classicChain(false)
-	classicFew(true)
-	classicFew(false)
+	classicFew()
 	build.Generate()
 }

@@ -9,33 +9,6 @@ import (
 	"github.com/atrion-io/atrion/internal/wire"
 )
 
-// explanation answers atrion.admin.explain.<route>.
-type explanation struct {
-	Route        string       `json:"route"`
-	Node         string       `json:"node"`
-	Law          string       `json:"law"`
-	Allow        bool         `json:"allow"`
-	Reason       string       `json:"reason"`
-	Mode         string       `json:"mode"`
-	Voltage      float64      `json:"voltage"`
-	Resistance   float64      `json:"resistance"`
-	Terms        explainTerms `json:"terms"`
-	Break        float64      `json:"break"`
-	RetryAfterMs int64        `json:"retryAfterMs"`
-	Inflight     int64        `json:"inflight"`
-	Shed         uint64       `json:"shed"`
-	LastSeenMs   int64        `json:"lastSeenMs"` // -1: never
-	Revision     uint64       `json:"revision"`
-	Text         string       `json:"text"`
-}
-
-type explainTerms struct {
-	Base     float64 `json:"base"`
-	Pressure float64 `json:"pressure"`
-	Momentum float64 `json:"momentum"`
-	Scar     float64 `json:"scar"`
-}
-
 // explain answers in JSON: it is asked by people. The body is that of a
 // decision request; only voltage and tier matter.
 func (s *Service) explain(req micro.Request) {
@@ -56,9 +29,9 @@ func (s *Service) explain(req micro.Request) {
 		return
 	}
 	d := x.Decision
-	s.respondJSON(req, explanation{
+	s.respondJSON(req, wire.Explanation{
 		Route: d.Route, Node: s.opts.Node, Law: x.Law, Allow: d.Allow, Reason: d.Reason.String(), Mode: d.Mode.String(),
-		Voltage: d.Voltage, Resistance: d.Resistance, Terms: explainTerms(d.Terms), Break: d.Break,
+		Voltage: d.Voltage, Resistance: d.Resistance, Terms: wire.ExplanationTerms(d.Terms), Break: d.Break,
 		RetryAfterMs: d.RetryAfter.Milliseconds(), Inflight: x.Inflight, Shed: x.Shed,
 		LastSeenMs: max(x.LastSeen.Milliseconds(), -1), Revision: d.Revision, Text: x.String(),
 	})

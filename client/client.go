@@ -118,27 +118,7 @@ func (c *Client) Report(route string, samples ...Sample) error {
 }
 
 // Explanation is a node's account of why a request would pass, or not.
-type Explanation struct {
-	Route        string  `json:"route"`
-	Node         string  `json:"node"`
-	Law          string  `json:"law"`
-	Allow        bool    `json:"allow"`
-	Reason       string  `json:"reason"`
-	Mode         string  `json:"mode"`
-	Voltage      float64 `json:"voltage"`
-	Resistance   float64 `json:"resistance"`
-	Terms        Terms   `json:"terms"`
-	Break        float64 `json:"break"`
-	RetryAfterMs int64   `json:"retryAfterMs"`
-	Inflight     int64   `json:"inflight"`
-	Shed         uint64  `json:"shed"`
-	LastSeenMs   int64   `json:"lastSeenMs"` // -1: never
-	Revision     uint64  `json:"revision"`
-	Text         string  `json:"text"` // in plain words
-}
-
-// Terms are the parts of a resistance, in ohms.
-type Terms = physics.Terms
+type Explanation = wire.Explanation
 
 // Explain asks why a request of that voltage (0: the default) would pass or
 // not. An unknown route is an *Error of code 404.

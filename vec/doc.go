@@ -65,7 +65,9 @@
 //
 // # Costs
 //
-// No function allocates, locks or reads a clock. Assembly cannot be preempted;
+// No function locks or reads a clock, and none allocates, except that [Classic]
+// fills a pool of scratch memory (12 KB for each processor that runs it) when
+// it first meets a batch of some size. Assembly cannot be preempted;
 // one call of it covers at most 1024 elements, some microseconds.
 //
 // # Generated code

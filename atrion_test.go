@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/lawtest"
+	"github.com/atrion-io/atrion/physics"
 	"github.com/atrion-io/atrion/physics/classic"
 	"github.com/atrion-io/atrion/providers/memory"
 )
@@ -358,6 +361,59 @@ func TestOutcomesOfCalls(t *testing.T) {
 }
 
 type key struct{}
+
+// What is observed reaches the law as it was told.
+func TestSamplesReachTheLaw(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		law := &lawtest.Recorder{}
+		e := newEngine(t, atrion.Config{Law: law})
+		r := newRoute(t, e, "r")
+		ctx := context.Background()
+		if err := e.Observe("r",
+			atrion.Telemetry{Latency: 1500 * time.Microsecond, ErrorRate: 0.25, Saturation: 0.5, Voltage: 7, Age: 3 * time.Second},
+			atrion.Telemetry{Outcome: atrion.Dropped, Age: time.Second},
+			atrion.Telemetry{Outcome: atrion.Error, ErrorRate: 0.5},
+		); err != nil {
+			t.Fatal(err)
+		}
+		p, err := r.Acquire(ctx, atrion.Low)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := r.Acquire(ctx, atrion.Bulk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+		p.Done(nil)
+		q.Report(atrion.Telemetry{Outcome: atrion.Timeout, Latency: 5 * time.Millisecond})
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = atrion.Do(ctx, r, func(context.Context) (int, error) { panic("x") })
+		}()
+		synctest.Wait()
+		got := law.Samples()
+		now := got[2].Time
+		for i := range got {
+			got[i].Time -= now
+			if math.IsNaN(got[i].Latency) {
+				got[i].Latency = -1
+			}
+		}
+		ms := int64(time.Millisecond)
+		want := []physics.Sample{
+			{Time: -3000 * ms, Latency: 1.5, ErrorRate: 0.25, Saturation: 0.5, Voltage: 7},
+			{Time: -1000 * ms, Latency: -1, ErrorRate: 1, Outcome: atrion.Dropped},
+			{Time: 0, Latency: -1, ErrorRate: 0.5, Outcome: atrion.Error},
+			{Time: 20 * ms, Latency: 20, Voltage: 50, Inflight: 1},
+			{Time: 20 * ms, Latency: 5, ErrorRate: 1, Voltage: 25, Inflight: 2, Outcome: atrion.Timeout},
+			{Time: 20 * ms, Latency: 0, ErrorRate: 1, Voltage: 100, Inflight: 1, Outcome: atrion.Error},
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the law saw\n%+v\nwant\n%+v", got, want)
+		}
+	})
+}
 
 func TestContextOfAcquireAndDo(t *testing.T) {
 	e := newEngine(t, atrion.Config{})

@@ -190,7 +190,7 @@ func TestTableIsAMap(t *testing.T) {
 		t.Errorf("live %d, all %d, want %d", tab.live, len(tab.all()), len(want))
 	}
 	if tab.size() > 8*3000 {
-		t.Errorf("%d slots for at most 3000 routes: tombstones are not reused", tab.size())
+		t.Errorf("%d slots for at most 3000 routes: tombstones are not cleared", tab.size())
 	}
 }
 

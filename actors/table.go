@@ -57,26 +57,20 @@ func (t *table) put(r *Route) {
 	if 4*(t.used+1) > 3*len(s) {
 		s = t.rebuild()
 	}
-	if insert(s, r) {
-		t.used++
-	}
+	insert(s, r)
+	t.used++
 	t.live++
 }
 
-// insert stores r in the first free slot of its probe sequence and reports
-// whether that slot was empty rather than a tombstone.
-func insert(s slots, r *Route) (empty bool) {
+// insert stores r in the first empty slot of its probe sequence. Tombstones are
+// left to rebuild, which comes often enough.
+func insert(s slots, r *Route) {
 	mask := uint64(len(s) - 1)
-	for i := r.hash & mask; ; i = (i + 1) & mask {
-		switch s[i].Load() {
-		case nil:
-			s[i].Store(r)
-			return true
-		case tombstone:
-			s[i].Store(r)
-			return false
-		}
+	i := r.hash & mask
+	for s[i].Load() != nil {
+		i = (i + 1) & mask
 	}
+	s[i].Store(r)
 }
 
 // remove takes r out, if it is in.

@@ -21,6 +21,7 @@ import (
 	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/bus"
 	"github.com/atrion-io/atrion/client"
+	"github.com/atrion-io/atrion/internal/lawtest"
 )
 
 // rig is a node in the test's process: a real NATS server on a real socket, an
@@ -170,6 +171,30 @@ func TestTelemetryMovesARoute(t *testing.T) {
 	}
 	if st := r.service.Stats(); st.TelemetryMessages != 3 || st.TelemetrySamples != 101 || st.Refused != 0 {
 		t.Errorf("stats %+v", st)
+	}
+}
+
+// Only differences between the times in one message count: the newest was now.
+func TestTimesAreRelative(t *testing.T) {
+	law := &lawtest.Recorder{}
+	r := newRig(t, atrion.Config{Law: law}, bus.Options{})
+	// A sender whose clock is years off.
+	r.publish("atrion.telemetry.r", `[{"l": 1, "t": 5000}, {"l": 2, "t": 3000}, {"l": 3, "t": 4500}, {"l": 4}]`)
+	r.eventually("4 samples", func() bool { return len(law.Samples()) == 4 })
+	got := law.Samples()
+	now := got[0].Time
+	// Time does not run backwards towards a law: later entries of the message
+	// with earlier times are raised to the latest seen.
+	for i, s := range got {
+		if s.Latency != float64(i+1) || s.Time < now {
+			t.Errorf("sample %d: %+v", i, s)
+		}
+	}
+	r.publish("atrion.telemetry.s", `[{"l": 1, "t": 3000}, {"l": 2, "t": 4500}, {"l": 3, "t": 5000}]`)
+	r.eventually("3 more", func() bool { return len(law.Samples()) == 7 })
+	got = law.Samples()[4:]
+	if a, b := got[1].Time-got[0].Time, got[2].Time-got[1].Time; a != int64(1500*time.Millisecond) || b != int64(500*time.Millisecond) {
+		t.Errorf("spaced %v and %v, want 1.5 s and 0.5 s", time.Duration(a), time.Duration(b))
 	}
 }
 

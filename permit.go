@@ -42,7 +42,7 @@ func (p *Permit) Done(err error) {
 	if failed(o) {
 		s.ErrorRate = 1
 	}
-	p.end(s)
+	p.end(&s)
 }
 
 // Report ends the call with what was measured elsewhere. A latency that is not
@@ -60,16 +60,17 @@ func (p *Permit) Report(t Telemetry) {
 	if t.Latency == 0 {
 		t.Latency = min(max(time.Duration(now-p.start), 1), MaxLatency)
 	}
-	p.end(t.sample(now))
+	s := t.sample(now)
+	p.end(&s)
 }
 
 // end returns the seat and hands the actor the sample. What can go wrong (a
 // full mailbox, a closed engine) is counted and reported as a dead letter; the
 // caller could do nothing about it.
-func (p *Permit) end(s physics.Sample) {
+func (p *Permit) end(s *physics.Sample) {
 	p.actor.Leave()
 	s.Voltage, s.Inflight = p.voltage, p.seats
-	_ = p.eng.put(p.actor, &s)
+	_ = p.eng.put(p.actor, s)
 }
 
 // Drop ends the call without teaching the route anything, for calls that say

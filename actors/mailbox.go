@@ -43,7 +43,11 @@ func (m *mailbox) put(s *physics.Sample, chunks *sync.Pool) {
 		}
 		m.tail, t = c, c
 	}
-	t.samples[t.n] = *s
+	// Field by field: the sample was written a moment ago, and a copy in wider
+	// pieces than it was written in stalls the processor.
+	d := &t.samples[t.n]
+	d.Time, d.Latency, d.ErrorRate, d.Saturation = s.Time, s.Latency, s.ErrorRate, s.Saturation
+	d.Voltage, d.Inflight, d.Outcome = s.Voltage, s.Inflight, s.Outcome
 	t.n++
 	m.count++
 }

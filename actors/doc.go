@@ -25,9 +25,10 @@
 // # Backpressure
 //
 // A mailbox holds MailboxSize samples, and the batch being worked on at most
-// as many again. From half full on, producers yield their processor now and then;
-// when it is full the newest sample is dropped, counted and reported as a dead
-// letter. Producers never block: a load shedder must not queue without bound.
+// as many again. From half full on, producers yield their processor now and
+// then; if the mailbox is still full after a yield, the newest sample is
+// dropped, counted and reported as a dead letter. Producers never block: a load
+// shedder must not queue without bound.
 //
 // # Failure
 //

@@ -162,6 +162,12 @@ func (r *Route) Put(s *physics.Sample) error { return r.put(s, nil) }
 func (r *Route) put(s *physics.Sample, ask chan struct{}) error {
 	m := &r.box
 	m.mu.Lock()
+	if int(m.count) >= r.sys.cfg.MailboxSize && !m.retired {
+		// Let the actor catch up once; see Backpressure in doc.go.
+		m.mu.Unlock()
+		runtime.Gosched()
+		m.mu.Lock()
+	}
 	if m.retired {
 		m.mu.Unlock()
 		if r.sys.closing.Load() {

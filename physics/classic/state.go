@@ -79,18 +79,21 @@ func (s *State) runLong(b *physics.Batch, from, to int) {
 // run hands samples from..to of b to the kernel. dt is room for their time
 // differences.
 func (s *State) run(b *physics.Batch, from, to int, dt []float64) {
-	last := s.last
-	for j, t := range b.Time[from:to] {
-		dt[j] = milliseconds(last, t)
-		last = t
+	times := b.Time[from:to]
+	last := floorMs(s.last)
+	for j, t := range times {
+		ms := floorMs(t)
+		dt[j] = float64(ms - last)
+		last = ms
 	}
-	s.last = last
-	batch := vec.ClassicBatch{
-		DT:         dt,
-		Latency:    b.Latency[from:to],
-		ErrorRate:  b.ErrorRate[from:to],
-		Saturation: b.Saturation[from:to],
-	}
+	s.last = times[len(times)-1]
+	// Field by field: a literal is built elsewhere and copied here, and the
+	// copy of what was just written costs as much as a sample.
+	var batch vec.ClassicBatch
+	batch.DT = dt
+	batch.Latency = b.Latency[from:to]
+	batch.ErrorRate = b.ErrorRate[from:to]
+	batch.Saturation = b.Saturation[from:to]
 	vec.Classic(s.law.kernel, &s.k, &batch, nil, nil)
 }
 

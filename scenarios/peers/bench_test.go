@@ -155,7 +155,7 @@ func BenchmarkProtectedCall(b *testing.B) {
 		})
 	})
 	b.Run("failsafe-breaker-time", func(b *testing.B) {
-		cb := circuitbreaker.NewBuilder[int]().WithFailureRateThreshold(50, 20, 10*time.Second).Build()
+		cb := circuitbreaker.NewBuilder[int]().WithFailureRateThreshold(0.5, 20, 10*time.Second).Build()
 		parallel(b, func() {
 			if cb.TryAcquirePermit() {
 				cb.RecordSuccess()

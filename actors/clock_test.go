@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/atrion-io/atrion/physics"
 )
 
 func TestCoarseClock(t *testing.T) {
@@ -43,18 +45,18 @@ func TestCoarseClock(t *testing.T) {
 }
 
 func TestMonotoneTimes(t *testing.T) {
-	w := newWorker().(*worker)
+	b := physics.NewBatch()
 	for _, at := range []int64{5, 3, 9, 8, 10} {
 		s := *sample(0, 0)
 		s.Time = at
-		w.batch.Add(&s)
+		b.Add(&s)
 	}
-	if last := monotone(w.batch, 6); last != 10 {
+	if last := monotone(b, 6); last != 10 {
 		t.Errorf("last = %d, want 10", last)
 	}
 	for i, want := range []int64{6, 6, 9, 9, 10} {
-		if w.batch.Time[i] != want {
-			t.Errorf("time %d = %d, want %d", i, w.batch.Time[i], want)
+		if b.Time[i] != want {
+			t.Errorf("time %d = %d, want %d", i, b.Time[i], want)
 		}
 	}
 }

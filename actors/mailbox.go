@@ -23,9 +23,11 @@ type chunk struct {
 type mailbox struct {
 	mu         sync.Mutex
 	head, tail *chunk
-	asks       []chan struct{} // closed over: signalled after the batch that is taken next
+	asks       []chan struct{} // to signal when the batch that is taken next is published
 	wake       chan struct{}   // set while the actor lingers
 	count      int32           // samples waiting
+	eager      bool            // it lingers for the law's tick: a sample must rouse it
+	failing    bool            // it backs off after a failure: asking it is no use
 	running    bool            // an actor goroutine exists
 	retired    bool            // the route was evicted or the system closed
 }

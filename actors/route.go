@@ -16,6 +16,8 @@ var (
 	ErrMailboxFull = errors.New("atrion: mailbox full, sample dropped")
 	// ErrClosed: the system is closed.
 	ErrClosed = errors.New("atrion: closed")
+	// ErrFailing: the route's actor backs off after a failure; the sample waits.
+	ErrFailing = errors.New("atrion: route backs off after a failure")
 	// ErrRetired: the route was evicted; ask the registry for its successor.
 	ErrRetired = errors.New("atrion: route evicted")
 )
@@ -182,7 +184,8 @@ func (r *Route) put(s *physics.Sample, ask chan struct{}) error {
 		return ErrMailboxFull
 	}
 	m.put(s, &r.sys.chunks)
-	if ask != nil {
+	failing := ask != nil && m.failing
+	if ask != nil && !failing {
 		m.asks = append(m.asks, ask)
 	}
 	var rouse chan struct{}
@@ -191,13 +194,13 @@ func (r *Route) put(s *physics.Sample, ask chan struct{}) error {
 	if spawn {
 		m.running = true
 		r.sys.active.Add(1)
-	} else if ask != nil || behind {
+	} else if ask != nil || behind || m.eager {
 		rouse = m.rouse()
 	}
 	m.mu.Unlock()
 
 	if spawn {
-		go r.run()
+		go r.run(false)
 	} else if rouse != nil {
 		select {
 		case rouse <- struct{}{}:
@@ -206,6 +209,9 @@ func (r *Route) put(s *physics.Sample, ask chan struct{}) error {
 	}
 	if behind {
 		runtime.Gosched() // let the actor catch up; see Backpressure in doc.go
+	}
+	if failing {
+		return ErrFailing
 	}
 	return nil
 }
@@ -219,7 +225,8 @@ func (s *System) behind(count int) bool {
 }
 
 // Ask hands s to the actor and waits until a snapshot that knows it is
-// published, or until ctx ends; the sample then still counts.
+// published, or until ctx ends. It does not wait for an actor that backs off
+// after a failure: that is ErrFailing. In both cases the sample still counts.
 func (r *Route) Ask(ctx context.Context, s *physics.Sample) error {
 	ask := r.sys.askers.Get().(chan struct{})
 	if err := r.put(s, ask); err != nil {

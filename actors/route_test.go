@@ -256,6 +256,21 @@ func TestTicks(t *testing.T) {
 	})
 }
 
+// A sample does not wait for the tick that the law asked for.
+func TestTickDoesNotDelaySamples(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := system(t, Config{Law: &ledger{wake: time.Hour}})
+		r := must(s.Route("r"))
+		_ = r.Put(sample(0, 1))
+		time.Sleep(time.Second)
+		_ = r.Put(sample(0, 2))
+		synctest.Wait()
+		if n := stateOf(r).n; n != 2 {
+			t.Errorf("%d samples seen, want 2", n)
+		}
+	})
+}
+
 func TestSlowSubscriberMissesEvents(t *testing.T) {
 	var st stream
 	slow, fast := st.subscribe(1), st.subscribe(100)

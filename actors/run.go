@@ -9,17 +9,24 @@ import (
 )
 
 // worker is what a running actor needs beyond its route. Workers are pooled
-// per system: the idle route holds none.
+// per system: the idle route holds none. What the actor must remember from one
+// round to the next is here and not in a frame: a fresh goroutine has 2 KiB of
+// stack, of which the runtime keeps some, and growing it costs more than a turn.
 type worker struct {
-	batch *physics.Batch
 	timer *time.Timer
 	wake  chan struct{}
+
+	batch *physics.Batch  // lent while it works
+	asks  []chan struct{} // to be answered after this round
+	tick  time.Duration   // the law's wish for its next tick
+	idle  int             // rounds without a sample
+	done  bool            // the actor may leave
 }
 
 func newWorker() any {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
-	return &worker{batch: physics.NewBatch(), timer: t, wake: make(chan struct{}, 1)}
+	return &worker{timer: t, wake: make(chan struct{}, 1)}
 }
 
 // busyBatch is how many samples in one batch mark a route as busy, so that its
@@ -27,51 +34,81 @@ func newWorker() any {
 const busyBatch = 4
 
 // run is the actor's goroutine: from the first sample to the end of the
-// linger. box.running is true exactly while it, or its successor, lives.
-func (r *Route) run() {
+// linger. box.running is true exactly while it, or its successor, lives. It
+// begins with a back-off if the law ended the goroutine before it.
+func (r *Route) run(backOff bool) {
 	w := r.sys.workers.Get().(*worker)
-	var asks []chan struct{}
-	orderly := false
-	defer func() {
-		answer(asks)
-		r.sys.workers.Put(w)
-		if !orderly {
-			go r.run() // the law ended this goroutine; someone must mind the mailbox
-			return
-		}
-		r.sys.left()
-	}()
-	var wake time.Duration // the law's wish for its next tick
-	for idle := 0; ; {
-		r.box.mu.Lock()
-		var list *chunk
-		list, asks = r.box.take()
-		r.box.mu.Unlock()
+	w.tick, w.idle, w.done = 0, 0, false
+	defer r.leave(w)
+	if backOff {
+		r.backOff(w)
+	}
+	for !w.done {
+		r.round(w)
+	}
+}
 
-		n := 0
-		if list != nil {
-			idle = 0
-			wake, n = r.work(w, list)
-		} else {
-			idle++
-			if wake > 0 {
-				wake = r.turn(w)
-			}
+// leave ends the actor's goroutine, or, if the law ended it, hands the mailbox
+// to a new one.
+func (r *Route) leave(w *worker) {
+	done := w.done
+	w.answer()
+	r.giveBack(w)
+	r.sys.workers.Put(w)
+	if done {
+		r.sys.left()
+	} else {
+		go r.run(true)
+	}
+}
+
+// round takes what waits, works it off, and waits for more.
+func (r *Route) round(w *worker) {
+	r.box.mu.Lock()
+	list, asks := r.box.take()
+	r.box.mu.Unlock()
+	w.asks = asks
+
+	n, failures := 0, r.failures
+	if list != nil {
+		w.idle = 0
+		r.lend(w)
+		w.tick, n = r.work(w, list)
+	} else {
+		w.idle++
+		if w.tick > 0 {
+			r.lend(w)
+			w.tick = r.turn(w)
 		}
-		answer(asks)
-		asks = nil
-		if r.failures > 0 {
-			r.backOff(w)
-		}
-		if !r.linger(w, n, idle, wake) {
-			orderly = true
-			return
-		}
+	}
+	r.giveBack(w)
+	w.answer()
+	if r.failures > failures {
+		r.backOff(w)
+	}
+	w.done = !r.linger(w, n)
+}
+
+// lend gives w a batch for as long as it works. A batch is 64 KiB: an actor that
+// only waits must not sit on one.
+func (r *Route) lend(w *worker) { w.batch = r.sys.batches.Get().(*physics.Batch) }
+
+func (r *Route) giveBack(w *worker) {
+	if w.batch != nil {
+		w.batch.Reset()
+		r.sys.batches.Put(w.batch)
+		w.batch = nil
 	}
 }
 
 // answer tells those who asked that a snapshot which knows their sample is
-// published. The channels have room for one, so it does not block.
+// published.
+func (w *worker) answer() {
+	answer(w.asks)
+	w.asks = nil
+}
+
+// answer signals; the channels have room for one, so it does not block.
 func answer(asks []chan struct{}) {
 	for _, ask := range asks {
 		ask <- struct{}{}
@@ -79,11 +116,12 @@ func answer(asks []chan struct{}) {
 }
 
 // linger waits for more samples where that is cheaper than being started
-// again, or until the law wants its next tick. It reports whether to go on;
-// if not, the mailbox is marked idle and the goroutine must leave.
-func (r *Route) linger(w *worker, n, idle int, wake time.Duration) bool {
-	d := wake
-	if busy := n >= busyBatch || n == 0 && idle < 2; busy && (d == 0 || d > r.sys.cfg.Linger) {
+// again, or until the law wants its next tick; n is the number of samples just
+// seen. It reports whether to go on; if not, the mailbox is marked idle and the
+// goroutine must leave.
+func (r *Route) linger(w *worker, n int) bool {
+	d := w.tick
+	if busy := n >= busyBatch || n == 0 && w.idle < 2; busy && (d == 0 || d > r.sys.cfg.Linger) {
 		d = r.sys.cfg.Linger
 	}
 	m := &r.box
@@ -97,11 +135,11 @@ func (r *Route) linger(w *worker, n, idle int, wake time.Duration) bool {
 		m.mu.Unlock()
 		return false
 	}
-	m.wake = w.wake
+	m.wake, m.eager = w.wake, d > r.sys.cfg.Linger
 	m.mu.Unlock()
 	w.sleep(d)
 	m.mu.Lock()
-	m.wake = nil
+	m.wake, m.eager = nil, false
 	m.mu.Unlock()
 	return true
 }
@@ -165,13 +203,22 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 	r.sys.counters.samples.Add(uint64(b.N))
 	r.sys.counters.batches.Add(1)
 	if from, to := prev.State.Mode(), next.Mode(); from != to {
-		r.sys.counters.transitions.Add(1)
-		v := physics.Judge(next, physics.Query{Now: at, U: physics.Peek})
-		r.sys.events.publish(Event{Kind: Transition, Route: r.name, Time: at, From: from, To: to, Resistance: v.Resistance})
+		r.moved(next, from, to, at)
 	}
 	r.sys.saver.changed(r, next, at)
 	b.Reset()
 	return wake
+}
+
+// moved tells of a change of mode. It is apart so that turns without one need
+// no stack for it: a fresh goroutine has 2 KiB, of which the runtime keeps some
+// for itself, and growing it costs more than a turn.
+//
+//go:noinline
+func (r *Route) moved(next physics.State, from, to physics.Mode, at int64) {
+	r.sys.counters.transitions.Add(1)
+	v := physics.Judge(next, physics.Query{Now: at, U: physics.Peek})
+	r.sys.events.publish(Event{Kind: Transition, Route: r.name, Time: at, From: from, To: to, Resistance: v.Resistance})
 }
 
 // monotone raises times that run backwards, within the batch or against last,
@@ -217,10 +264,21 @@ func (r *Route) backOff(w *worker) {
 	if shift := r.failures - 1; shift < 20 {
 		d = min(d, r.sys.cfg.BackOff<<shift)
 	}
+	r.setFailing(true)
+	defer r.setFailing(false)
 	w.timer.Reset(d)
 	select {
 	case <-w.timer.C:
 	case <-r.sys.stop:
 		w.timer.Stop()
 	}
+}
+
+// setFailing releases whoever asks, and lets nobody else ask, or ends that.
+func (r *Route) setFailing(failing bool) {
+	r.box.mu.Lock()
+	asks := r.box.asks
+	r.box.asks, r.box.failing = nil, failing
+	r.box.mu.Unlock()
+	answer(asks)
 }

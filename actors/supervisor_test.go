@@ -41,6 +41,7 @@ func TestPanicLosesOneBatch(t *testing.T) {
 		if ev := <-events.C(); ev.Kind != Restart || !strings.Contains(ev.Cause, "boom") {
 			t.Errorf("event %+v, want restart after boom", ev)
 		}
+		time.Sleep(2 * s.cfg.BackOff)
 		if err := r.Ask(context.Background(), sample(0, 5)); err != nil {
 			t.Fatal(err)
 		}
@@ -111,6 +112,34 @@ func TestBackOffAndFaulty(t *testing.T) {
 	})
 }
 
+// Nobody waits for an actor that backs off; the sample counts all the same.
+func TestAskDoesNotWaitForABackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failing atomic.Bool
+		failing.Store(true)
+		s := system(t, Config{BackOff: time.Minute, MaxBackOff: time.Minute, Law: &ledger{onAdvance: func(*entry, *physics.Batch) {
+			if failing.Load() {
+				panic("boom")
+			}
+		}}})
+		r := must(s.Route("r"))
+		_ = r.Put(sample(0, 1))
+		synctest.Wait()
+		start := time.Now()
+		if err := r.Ask(context.Background(), sample(0, 2)); !errors.Is(err, ErrFailing) {
+			t.Errorf("Ask of an actor that backs off: %v, want ErrFailing", err)
+		}
+		if d := time.Since(start); d != 0 {
+			t.Errorf("it took %v", d)
+		}
+		failing.Store(false)
+		time.Sleep(2 * time.Minute)
+		if n := stateOf(r).n; n != 1 {
+			t.Errorf("%d samples seen after the back-off, want the second one", n)
+		}
+	})
+}
+
 // Failures that are not in a row never make a route faulty, and each backs off
 // as the first.
 func TestSuccessForgivesFailures(t *testing.T) {
@@ -125,7 +154,10 @@ func TestSuccessForgivesFailures(t *testing.T) {
 		for seq := 1; seq <= 20; seq += 2 {
 			_ = r.Ask(context.Background(), sample(0, seq))
 			start := time.Now()
-			_ = r.Ask(context.Background(), sample(0, seq+1))
+			_ = r.Put(sample(0, seq+1))
+			for r.Snapshot().Revision < uint64(seq+1)/2 {
+				time.Sleep(time.Millisecond)
+			}
 			if d := time.Since(start); d > 12*time.Millisecond {
 				t.Errorf("after failure %d the actor was away for %v, want 10 ms", seq/2+1, d)
 			}
@@ -166,6 +198,7 @@ func TestGoexitInLaw(t *testing.T) {
 		if err := r.Ask(context.Background(), sample(0, 1)); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(2 * s.cfg.BackOff)
 		if err := r.Ask(context.Background(), sample(0, 2)); err != nil {
 			t.Fatal(err)
 		}

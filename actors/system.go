@@ -82,6 +82,7 @@ type System struct {
 	// Pools are per system, not global: what a synctest bubble made must not
 	// be used outside it.
 	workers sync.Pool
+	batches sync.Pool
 	chunks  sync.Pool
 	askers  sync.Pool
 
@@ -109,6 +110,7 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.registry.table = newTable()
 	s.workers.New = newWorker
+	s.batches.New = func() any { return physics.NewBatch() }
 	s.chunks.New = func() any { return new(chunk) }
 	s.askers.New = func() any { return make(chan struct{}, 1) }
 	if cfg.Clock == Monotonic {

@@ -68,13 +68,17 @@ type Batch struct {
 	Voltage    []float64
 	Inflight   []float64
 	Outcome    []Outcome
+
+	// Scratch is room for the law, one number a sample: what it works out per
+	// sample would not fit on an actor's small stack. It holds nothing between
+	// calls.
+	Scratch []float64
 }
 
 // NewBatch returns an empty batch with room for MaxBatch samples.
 func NewBatch() *Batch {
-	// One backing array, so that a batch is two allocations' worth of memory
-	// close together rather than seven scattered ones.
-	f := make([]float64, 5*MaxBatch)
+	// One backing array rather than six scattered ones.
+	f := make([]float64, 6*MaxBatch)
 	part := func(i int) []float64 { return f[i*MaxBatch : (i+1)*MaxBatch : (i+1)*MaxBatch] }
 	return &Batch{
 		Time:       make([]int64, MaxBatch),
@@ -83,6 +87,7 @@ func NewBatch() *Batch {
 		Saturation: part(2),
 		Voltage:    part(3),
 		Inflight:   part(4),
+		Scratch:    part(5),
 		Outcome:    make([]Outcome, MaxBatch),
 	}
 }

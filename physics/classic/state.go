@@ -21,14 +21,6 @@ type State struct {
 
 var _ physics.State = (*State)(nil)
 
-// Samples per call of the kernel. The column of time differences lies on the
-// stack and is cleared every time, so a lone sample, the common case, gets a
-// short one.
-const (
-	longRun  = 256
-	shortRun = 8
-)
-
 // Advance makes s the successor of prev after the samples of b, and asks for
 // no ticks: nothing in this law happens by time alone that a decision does not
 // work out for itself.
@@ -54,31 +46,18 @@ func (s *State) Advance(prev physics.State, b *physics.Batch) (wake time.Duratio
 			continue
 		}
 		end := i + 1
-		for end < b.N && end-i < longRun && b.Outcome[end] != physics.Ignored {
+		for end < b.N && b.Outcome[end] != physics.Ignored {
 			end++
 		}
-		if end-i <= shortRun {
-			var dt [shortRun]float64
-			s.run(b, i, end, dt[:end-i])
-		} else {
-			s.runLong(b, i, end)
-		}
+		s.run(b, i, end)
 		i = end
 	}
 	return 0
 }
 
-// runLong is apart so that short runs do not pay for its stack.
-//
-//go:noinline
-func (s *State) runLong(b *physics.Batch, from, to int) {
-	var dt [longRun]float64
-	s.run(b, from, to, dt[:to-from])
-}
-
-// run hands samples from..to of b to the kernel. dt is room for their time
-// differences.
-func (s *State) run(b *physics.Batch, from, to int, dt []float64) {
+// run hands samples from..to of b to the kernel.
+func (s *State) run(b *physics.Batch, from, to int) {
+	dt := b.Scratch[from:to]
 	times := b.Time[from:to]
 	last := floorMs(s.last)
 	for j, t := range times {

@@ -223,6 +223,16 @@ func TestBadTelemetryChangesNothing(t *testing.T) {
 			}
 		}
 	}
+	for field, bad := range map[string]physics.Sample{
+		"Latency": {Latency: -1}, "Latency ": {Latency: 86400001}, "ErrorRate": {ErrorRate: math.NaN()}, "Saturation": {Saturation: 1.1},
+		"Outcome": {Outcome: 9}, "Voltage": {Voltage: math.Inf(1)}, "Inflight": {Inflight: math.NaN()}, "Time": {Time: 1}, "Time ": {Time: -int64(2 * time.Hour)},
+	} {
+		err := e.ObserveSamples("r", []physics.Sample{{Latency: 1}, bad})
+		var fe *atrion.FieldError
+		if !errors.Is(err, atrion.ErrInvalidTelemetry) || !errors.As(err, &fe) || fe.Field != strings.TrimSpace(field) {
+			t.Errorf("ObserveSamples of %+v: %v, want ErrInvalidTelemetry of %s", bad, err, field)
+		}
+	}
 	if _, err := r.Acquire(context.Background(), atrion.Voltage(math.NaN())); !errors.Is(err, atrion.ErrInvalidTelemetry) {
 		t.Errorf("Acquire with NaN volts: %v", err)
 	}
@@ -369,6 +379,9 @@ func TestSamplesReachTheLaw(t *testing.T) {
 		e := newEngine(t, atrion.Config{Law: law})
 		r := newRoute(t, e, "r")
 		ctx := context.Background()
+		if err := e.ObserveSamples("r", []physics.Sample{{Time: -int64(4 * time.Second), Latency: 2, Inflight: 3}}); err != nil {
+			t.Fatal(err)
+		}
 		if err := e.Observe("r",
 			atrion.Telemetry{Latency: 1500 * time.Microsecond, ErrorRate: 0.25, Saturation: 0.5, Voltage: 7, Age: 3 * time.Second},
 			atrion.Telemetry{Outcome: atrion.Dropped, Age: time.Second},
@@ -393,7 +406,7 @@ func TestSamplesReachTheLaw(t *testing.T) {
 		}()
 		synctest.Wait()
 		got := law.Samples()
-		now := got[2].Time
+		now := got[3].Time
 		for i := range got {
 			got[i].Time -= now
 			if math.IsNaN(got[i].Latency) {
@@ -402,6 +415,7 @@ func TestSamplesReachTheLaw(t *testing.T) {
 		}
 		ms := int64(time.Millisecond)
 		want := []physics.Sample{
+			{Time: -4000 * ms, Latency: 2, Inflight: 3},
 			{Time: -3000 * ms, Latency: 1.5, ErrorRate: 0.25, Saturation: 0.5, Voltage: 7},
 			{Time: -1000 * ms, Latency: -1, ErrorRate: 1, Outcome: atrion.Dropped},
 			{Time: 0, Latency: -1, ErrorRate: 0.5, Outcome: atrion.Error},

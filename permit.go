@@ -39,7 +39,7 @@ func (p *Permit) Done(err error) {
 	}
 	now := p.eng.sys.Now()
 	s := physics.Sample{Time: now, Latency: float64(now-p.start) / 1e6, Outcome: o}
-	if failed(o) {
+	if o.Failed() {
 		s.ErrorRate = 1
 	}
 	p.end(&s)

@@ -69,13 +69,33 @@ func (t *Telemetry) sample(now int64) physics.Sample {
 	if t.Latency > 0 {
 		s.Latency = float64(t.Latency) / float64(time.Millisecond)
 	}
-	if failed(t.Outcome) && t.ErrorRate == 0 {
+	if t.Outcome.Failed() && t.ErrorRate == 0 {
 		s.ErrorRate = 1 // a failed call, told as an outcome
 	}
 	return s
 }
 
-func failed(o Outcome) bool { return o == Error || o == Timeout || o == Dropped }
+// checkSample is Validate for the law's form, with times that count from now.
+func checkSample(s *physics.Sample) error {
+	const ms = float64(MaxLatency) / float64(time.Millisecond)
+	switch {
+	case s.Latency < 0 || s.Latency > ms: // NaN: not given
+		return invalid("Latency", s.Latency, "0 to 86400000 ms, or NaN")
+	case !(s.ErrorRate >= 0 && s.ErrorRate <= 1):
+		return invalid("ErrorRate", s.ErrorRate, "0 to 1")
+	case !(s.Saturation >= 0 && s.Saturation <= 1):
+		return invalid("Saturation", s.Saturation, "0 to 1")
+	case s.Outcome > Ignored:
+		return invalid("Outcome", uint8(s.Outcome), "ok, error, timeout, dropped or ignored")
+	case s.Voltage != 0 && !validVoltage(s.Voltage):
+		return invalid("Voltage", s.Voltage, allowedVoltage)
+	case !(s.Inflight >= 0 && s.Inflight <= 1e9):
+		return invalid("Inflight", s.Inflight, "0 to 1e+09")
+	case s.Time > 0 || s.Time < -int64(MaxAge):
+		return invalid("Time", s.Time, "-1h to 0, in ns from now")
+	}
+	return nil
+}
 
 // Classify is the default of Config.Classify: nil is OK, a deadline that
 // passed is Timeout, a context cancelled by its caller is Ignored (it says

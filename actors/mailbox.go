@@ -32,8 +32,8 @@ type mailbox struct {
 	retired    bool            // the route was evicted or the system closed
 }
 
-// put appends s. The caller holds mu.
-func (m *mailbox) put(s *physics.Sample, chunks *sync.Pool) {
+// put appends s, observed shift ns later than it says. The caller holds mu.
+func (m *mailbox) put(s *physics.Sample, shift int64, chunks *sync.Pool) {
 	t := m.tail
 	if t == nil || t.n == chunkSize {
 		c := chunks.Get().(*chunk)
@@ -48,7 +48,7 @@ func (m *mailbox) put(s *physics.Sample, chunks *sync.Pool) {
 	// Field by field: the sample was written a moment ago, and a copy in wider
 	// pieces than it was written in stalls the processor.
 	d := &t.samples[t.n]
-	d.Time, d.Latency, d.ErrorRate, d.Saturation = s.Time, s.Latency, s.ErrorRate, s.Saturation
+	d.Time, d.Latency, d.ErrorRate, d.Saturation = s.Time+shift, s.Latency, s.ErrorRate, s.Saturation
 	d.Voltage, d.Inflight, d.Outcome = s.Voltage, s.Inflight, s.Outcome
 	t.n++
 	m.count++

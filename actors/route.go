@@ -159,38 +159,86 @@ func (r *Route) Leave() { r.inflight.Add(-1) }
 
 // Put hands s to the actor. It never blocks. The sample's values must be in
 // the ranges of physics.Sample.
-func (r *Route) Put(s *physics.Sample) error { return r.put(s, nil) }
-
-func (r *Route) put(s *physics.Sample, ask chan struct{}) error {
+func (r *Route) Put(s *physics.Sample) error {
 	m := &r.box
 	m.mu.Lock()
-	if int(m.count) >= r.sys.cfg.MailboxSize && !m.retired {
-		// Let the actor catch up once; see Backpressure in doc.go.
+	if err := r.room(); err != nil {
+		m.mu.Unlock()
+		return r.lost(err, 1)
+	}
+	m.put(s, 0, &r.sys.chunks)
+	r.hand(nil, 1)
+	return nil
+}
+
+// putPart bounds how many samples PutAll copies under one lock: a call that
+// ends meanwhile waits for them.
+const putPart = 64
+
+// PutAll is Put for many at once, in order. Times count from the instant shift.
+// It returns how many were taken before the error.
+func (r *Route) PutAll(samples []physics.Sample, shift int64) (n int, err error) {
+	m := &r.box
+	for n < len(samples) {
+		m.mu.Lock()
+		if err := r.room(); err != nil {
+			m.mu.Unlock()
+			return n, r.lost(err, len(samples)-n)
+		}
+		part := samples[n:min(n+min(putPart, r.sys.cfg.MailboxSize-int(m.count)), len(samples))]
+		for i := range part {
+			m.put(&part[i], shift, &r.sys.chunks)
+		}
+		n += len(part)
+		r.hand(nil, len(part))
+	}
+	return n, nil
+}
+
+// room reports why the mailbox cannot take a sample, if it cannot. It lets the
+// actor catch up once; see Backpressure in doc.go. The caller holds the
+// mailbox's lock, which is given up meanwhile.
+func (r *Route) room() error {
+	m := &r.box
+	full := int(m.count) >= r.sys.cfg.MailboxSize
+	if full && !m.retired {
 		m.mu.Unlock()
 		runtime.Gosched()
 		m.mu.Lock()
+		full = int(m.count) >= r.sys.cfg.MailboxSize
 	}
-	if m.retired {
-		m.mu.Unlock()
-		if r.sys.closing.Load() {
-			r.sys.lose(r, 1, &r.sys.counters.afterClose, "closed")
-			return ErrClosed
-		}
+	switch {
+	case m.retired && r.sys.closing.Load():
+		return ErrClosed
+	case m.retired:
 		return ErrRetired
-	}
-	if int(m.count) >= r.sys.cfg.MailboxSize {
-		m.mu.Unlock()
-		r.sys.lose(r, 1, &r.sys.counters.mailboxFull, "mailbox full")
+	case full:
 		return ErrMailboxFull
 	}
-	m.put(s, &r.sys.chunks)
-	failing := ask != nil && m.failing
-	if ask != nil && !failing {
+	return nil
+}
+
+// lost books n samples that were not taken because of err, and returns err.
+func (r *Route) lost(err error, n int) error {
+	switch err {
+	case ErrClosed:
+		r.sys.lose(r, n, &r.sys.counters.afterClose, "closed")
+	case ErrMailboxFull:
+		r.sys.lose(r, n, &r.sys.counters.mailboxFull, "mailbox full")
+	}
+	return err
+}
+
+// hand sees to it that the actor runs for the n samples just put, and for ask,
+// if there is one. The caller holds the mailbox's lock, which is given up.
+func (r *Route) hand(ask chan struct{}, n int) {
+	m := &r.box
+	if ask != nil {
 		m.asks = append(m.asks, ask)
 	}
+	behind := r.sys.behind(int(m.count)-n, int(m.count))
 	var rouse chan struct{}
 	spawn := !m.running
-	behind := r.sys.behind(int(m.count))
 	if spawn {
 		m.running = true
 		r.sys.active.Add(1)
@@ -198,7 +246,6 @@ func (r *Route) put(s *physics.Sample, ask chan struct{}) error {
 		rouse = m.rouse()
 	}
 	m.mu.Unlock()
-
 	if spawn {
 		go r.run(false)
 	} else if rouse != nil {
@@ -210,29 +257,34 @@ func (r *Route) put(s *physics.Sample, ask chan struct{}) error {
 	if behind {
 		runtime.Gosched() // let the actor catch up; see Backpressure in doc.go
 	}
-	if failing {
-		return ErrFailing
-	}
-	return nil
 }
 
-// behind reports whether a mailbox that just came to hold count samples calls
+// behind reports whether a mailbox that grew from one count to another calls
 // for a pause of its producer: from half full on, at every further eighth. Once
 // would not do, as the scheduler may run the producer itself again.
-func (s *System) behind(count int) bool {
+func (s *System) behind(from, to int) bool {
 	size := s.cfg.MailboxSize
-	return 2*count >= size && count%max(size/8, 1) == 0
+	eighth := max(size/8, 1)
+	return 2*to >= size && from/eighth != to/eighth
 }
 
 // Ask hands s to the actor and waits until a snapshot that knows it is
 // published, or until ctx ends. It does not wait for an actor that backs off
 // after a failure: that is ErrFailing. In both cases the sample still counts.
 func (r *Route) Ask(ctx context.Context, s *physics.Sample) error {
-	ask := r.sys.askers.Get().(chan struct{})
-	if err := r.put(s, ask); err != nil {
-		r.sys.askers.Put(ask)
-		return err
+	m := &r.box
+	m.mu.Lock()
+	if err := r.room(); err != nil {
+		m.mu.Unlock()
+		return r.lost(err, 1)
 	}
+	m.put(s, 0, &r.sys.chunks)
+	if m.failing {
+		r.hand(nil, 1)
+		return ErrFailing
+	}
+	ask := r.sys.askers.Get().(chan struct{})
+	r.hand(ask, 1)
 	select {
 	case <-ask:
 		r.sys.askers.Put(ask)

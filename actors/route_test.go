@@ -22,12 +22,23 @@ func TestSamplesSeenOnceInOrder(t *testing.T) {
 	var taken atomic.Int64
 	for who := range senders {
 		wg.Go(func() {
-			for seq := 1; seq <= each; seq++ {
-				if err := r.Put(sample(who, seq)); err == nil {
-					taken.Add(1)
-				} else if !errors.Is(err, ErrMailboxFull) {
-					t.Errorf("Put: %v", err)
+			for seq := 1; seq <= each; {
+				n, took, err := 1, 0, error(nil)
+				if who%2 == 1 {
+					many := make([]physics.Sample, min(100, each-seq+1))
+					for i := range many {
+						many[i] = *sample(who, seq+i)
+					}
+					n = len(many)
+					took, err = r.PutAll(many, 0)
+				} else if err = r.Put(sample(who, seq)); err == nil {
+					took = 1
 				}
+				if err != nil && !errors.Is(err, ErrMailboxFull) || err == nil && took != n {
+					t.Errorf("%d of %d taken: %v", took, n, err)
+				}
+				taken.Add(int64(took))
+				seq += n
 			}
 		})
 	}
@@ -93,8 +104,12 @@ func TestMailboxIsBounded(t *testing.T) {
 			t.Fatalf("sample %d in a full mailbox: %v, want ErrMailboxFull", seq, err)
 		}
 	}
-	if got := s.Stats().MailboxFull; got != 4 {
-		t.Errorf("MailboxFull = %d, want 4", got)
+	many := make([]physics.Sample, 3)
+	if n, err := r.PutAll(many, 0); n != 0 || !errors.Is(err, ErrMailboxFull) {
+		t.Errorf("PutAll in a full mailbox took %d: %v", n, err)
+	}
+	if got := s.Stats().MailboxFull; got != 7 {
+		t.Errorf("MailboxFull = %d, want 7", got)
 	}
 	if ev := <-events.C(); ev.Kind != DeadLetter || ev.Route != "r" || ev.Cause != "mailbox full" {
 		t.Errorf("event %+v, want a dead letter", ev)

@@ -48,12 +48,7 @@ func (s *Service) decide(req micro.Request) {
 func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
 	t := atrion.Telemetry{}
 	if ask.Telemetry != nil {
-		one := [1]atrion.Telemetry{}
-		ts, err := observations([]wire.Sample{*ask.Telemetry}, one[:0])
-		if err != nil {
-			return wire.Reply{}, err
-		}
-		t = ts[0]
+		t = telemetry(ask.Telemetry)
 	}
 	// What is asked for beats what the telemetry was measured with.
 	switch {

@@ -54,7 +54,7 @@ func (h *holds) add(p *atrion.Permit) (string, error) {
 
 // end ends the hold of that name with what was observed, and reports whether
 // there was one.
-func (h *holds) end(name string, t *atrion.Telemetry) bool {
+func (h *holds) end(name string, t atrion.Telemetry) bool {
 	var n uint64
 	if len(name) <= len(h.prefix) || name[:len(h.prefix)] != h.prefix {
 		return false
@@ -67,7 +67,7 @@ func (h *holds) end(name string, t *atrion.Telemetry) bool {
 	delete(h.live, n)
 	h.mu.Unlock()
 	if ok {
-		e.permit.Report(*t)
+		e.permit.Report(t)
 	}
 	return ok
 }

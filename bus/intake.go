@@ -9,13 +9,14 @@ import (
 
 	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/internal/wire"
+	"github.com/atrion-io/atrion/physics"
 )
 
 // intake is the memory that the telemetry callback uses again and again. The
 // NATS client calls it for one message at a time.
 type intake struct {
 	samples []wire.Sample
-	batch   []atrion.Telemetry
+	batch   []physics.Sample
 }
 
 // observe takes one telemetry message. It runs on the subscription's own
@@ -39,7 +40,7 @@ func (s *Service) observe(m *nats.Msg) {
 	plain := in.batch[:0]
 	for i := range in.samples {
 		if len(in.samples[i].Permit) > 0 {
-			if s.holds.end(string(in.samples[i].Permit), &in.batch[i]) {
+			if s.holds.end(string(in.samples[i].Permit), telemetry(&in.samples[i])) {
 				continue
 			}
 			// Expired, or another node's: the observation counts all the same,
@@ -55,17 +56,17 @@ func (s *Service) observe(m *nats.Msg) {
 	if len(plain) == 0 {
 		return
 	}
-	if err := s.eng.Observe(route, plain...); err != nil {
+	if err := s.eng.ObserveSamples(route, plain); err != nil {
 		// A full mailbox or table is ours, not the sender's: the engine has
 		// counted it and reported a dead letter.
 		s.counters.telemetryLost.Add(1)
 	}
 }
 
-// observations appends the engine's form of samples to dst. Only differences
+// observations appends the law's form of samples to dst. Only differences
 // between the times in one message count, so that clocks need not agree: the
 // newest was observed now.
-func observations(samples []wire.Sample, dst []atrion.Telemetry) ([]atrion.Telemetry, error) {
+func observations(samples []wire.Sample, dst []physics.Sample) ([]physics.Sample, error) {
 	newest := int64(math.MinInt64)
 	for i := range samples {
 		if samples[i].Has&wire.HasTime != 0 {
@@ -74,21 +75,33 @@ func observations(samples []wire.Sample, dst []atrion.Telemetry) ([]atrion.Telem
 	}
 	for i := range samples {
 		w := &samples[i]
-		t := atrion.Telemetry{
-			Latency:    time.Duration(math.Round(w.LatencyMs * float64(time.Millisecond))),
-			ErrorRate:  w.ErrorRate,
-			Saturation: w.Saturation,
-			Outcome:    w.Outcome,
-			Voltage:    w.Voltage,
+		dst = append(dst, physics.Sample{})
+		s := &dst[len(dst)-1] // filled in place: copying costs more than filling
+		s.Latency, s.ErrorRate, s.Saturation, s.Voltage, s.Outcome = w.LatencyMs, w.ErrorRate, w.Saturation, w.Voltage, w.Outcome
+		if w.LatencyMs == 0 {
+			s.Latency = math.NaN() // not given
+		}
+		if w.ErrorRate == 0 && w.Outcome.Failed() {
+			s.ErrorRate = 1
 		}
 		if w.Has&wire.HasTime != 0 {
 			ms := newest - w.Time
 			if ms > atrion.MaxAge.Milliseconds() {
 				return nil, &wire.FieldError{Index: i, Field: "t", Value: fmt.Sprintf("%d, %v before the newest sample of the message", w.Time, time.Duration(ms)*time.Millisecond), Allowed: "within 1h of it"}
 			}
-			t.Age = time.Duration(ms) * time.Millisecond
+			s.Time = -ms * int64(time.Millisecond)
 		}
-		dst = append(dst, t)
 	}
 	return dst, nil
+}
+
+// telemetry is the library's form of a lone sample, which was observed now.
+func telemetry(w *wire.Sample) atrion.Telemetry {
+	return atrion.Telemetry{
+		Latency:    time.Duration(math.Round(w.LatencyMs * float64(time.Millisecond))),
+		ErrorRate:  w.ErrorRate,
+		Saturation: w.Saturation,
+		Outcome:    w.Outcome,
+		Voltage:    w.Voltage,
+	}
 }

@@ -29,6 +29,9 @@ func (o Outcome) String() string {
 	return "unknown"
 }
 
+// Failed reports whether the call failed because of the callee.
+func (o Outcome) Failed() bool { return o == Error || o == Timeout || o == Dropped }
+
 // ParseOutcome is the inverse of String; ok is false for any other text.
 func ParseOutcome(s string) (o Outcome, ok bool) {
 	for i, name := range outcomeNames {

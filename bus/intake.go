@@ -37,20 +37,9 @@ func (s *Service) observe(m *nats.Msg) {
 		s.refuse(m.Subject, err)
 		return
 	}
-	plain := in.batch[:0]
-	for i := range in.samples {
-		if len(in.samples[i].Permit) > 0 {
-			if s.holds.end(string(in.samples[i].Permit), telemetry(&in.samples[i])) {
-				continue
-			}
-			// Expired, or another node's: the observation counts all the same,
-			// unless the permit is all it says.
-			s.counters.unknownPermits.Add(1)
-			if in.samples[i].Has == wire.HasPermit {
-				continue
-			}
-		}
-		plain = append(plain, in.batch[i])
+	plain := in.batch
+	if in.namesPermit() {
+		plain = s.endPermits(in)
 	}
 	s.counters.telemetrySamples.Add(uint64(len(in.samples)))
 	if len(plain) == 0 {
@@ -61,6 +50,37 @@ func (s *Service) observe(m *nats.Msg) {
 		// counted it and reported a dead letter.
 		s.counters.telemetryLost.Add(1)
 	}
+}
+
+func (in *intake) namesPermit() bool {
+	for i := range in.samples {
+		if len(in.samples[i].Permit) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// endPermits ends the permits that the message names, and returns the
+// observations that are left.
+func (s *Service) endPermits(in *intake) []physics.Sample {
+	plain := in.batch[:0]
+	for i := range in.samples {
+		w := &in.samples[i]
+		if len(w.Permit) > 0 {
+			if s.holds.end(string(w.Permit), telemetry(w)) {
+				continue
+			}
+			// Expired, or another node's: the observation counts all the same,
+			// unless the permit is all it says.
+			s.counters.unknownPermits.Add(1)
+			if w.Has == wire.HasPermit {
+				continue
+			}
+		}
+		plain = append(plain, in.batch[i])
+	}
+	return plain
 }
 
 // observations appends the law's form of samples to dst. Only differences

@@ -515,6 +515,34 @@ func TestHandleSurvivesPassivation(t *testing.T) {
 	})
 }
 
+// A handle whose route finds no room to come back follows the policy.
+func TestNoRoomToComeBack(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			e := newEngine(t, atrion.Config{MaxRoutes: 1, IdleAfter: time.Minute, FailClosed: closed})
+			r := newRoute(t, e, "r")
+			time.Sleep(5 * time.Minute)
+			other := newRoute(t, e, "other")
+			p, err := other.Acquire(context.Background()) // a busy route is not evicted
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Done(nil)
+			if d := r.Decide(50); d.Allow == closed || d.Reason != atrion.Faulty || d.Revision != 0 {
+				t.Errorf("closed %v: Decide says %+v", closed, d)
+			}
+			q, err := r.Acquire(context.Background())
+			if errors.Is(err, atrion.ErrRejected) != closed || (err == nil) == closed {
+				t.Errorf("closed %v: Acquire says %v", closed, err)
+			}
+			q.Done(nil)
+			if err := r.Observe(healthy); !errors.Is(err, atrion.ErrTooManyRoutes) {
+				t.Errorf("Observe says %v", err)
+			}
+		})
+	}
+}
+
 // A tripped route is tripped again after a restart, before its first decision.
 func TestRestartComesBackTripped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -27,7 +27,9 @@ func (r *Route) Name() string { return r.name }
 //
 // A rejected request gets a *RejectedError (errors.Is ErrRejected, and
 // ErrTripped or ErrInsufficientVoltage to tell why). Other errors: ctx's, if it
-// has ended; ErrInvalidTelemetry, for a voltage out of range; ErrClosed.
+// has ended; ErrInvalidTelemetry, for a voltage out of range; ErrClosed. A route
+// that was passivated and finds no room to come back fails open (or closed, see
+// Config.FailClosed).
 // Acquire never waits. It takes no lock and allocates only the RejectedError.
 func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (Permit, error) {
 	if err := ctx.Err(); err != nil {
@@ -51,7 +53,13 @@ func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (Permit, 
 				return Permit{}, &RejectedError{Decision: d}
 			}
 		default:
-			if a, err = r.renew(); err != nil {
+			a, err = r.renew()
+			switch {
+			case errors.Is(err, ErrTooManyRoutes) && r.eng.cfg.FailClosed:
+				return Permit{}, &RejectedError{Decision: r.unknown(voltage)}
+			case errors.Is(err, ErrTooManyRoutes):
+				return Permit{}, nil // fail open: a permit that nobody counts
+			case err != nil:
 				return Permit{}, err
 			}
 		}
@@ -70,10 +78,7 @@ func (r *Route) Decide(voltage float64) Decision {
 		}
 		next, err := r.renew()
 		if err != nil {
-			// The route was passivated and there is no room to bring it back.
-			// It was healthy when it went: fail open, and say that nothing is
-			// known (revision 0, no terms).
-			return Decision{Route: r.name, Allow: !r.eng.cfg.FailClosed, Reason: Faulty, Voltage: voltage}
+			return r.unknown(voltage)
 		}
 		a = next
 	}
@@ -85,6 +90,13 @@ func (r *Route) Allow(voltage float64) bool {
 		return allow
 	}
 	return r.Decide(voltage).Allow
+}
+
+// unknown is the decision for a route that was passivated while there is no room
+// to bring it back. It was healthy when it went; the policy answers, and says
+// that nothing is known: no terms, revision 0.
+func (r *Route) unknown(voltage float64) Decision {
+	return Decision{Route: r.name, Allow: !r.eng.cfg.FailClosed, Reason: Faulty, Voltage: voltage}
 }
 
 // renew looks up the actor that took the place of an evicted one.

@@ -21,15 +21,16 @@ type chunk struct {
 // the route's actor. The lock is held for a copy of one sample; decisions
 // never take it.
 type mailbox struct {
-	mu         sync.Mutex
-	head, tail *chunk
-	asks       []chan struct{} // to signal when the batch that is taken next is published
-	wake       chan struct{}   // set while the actor lingers
-	count      int32           // samples waiting
-	eager      bool            // it lingers for the law's tick: a sample must rouse it
-	failing    bool            // it backs off after a failure: asking it is no use
-	running    bool            // an actor goroutine exists
-	retired    bool            // the route was evicted or the system closed
+	mu      sync.Mutex
+	head    *chunk
+	tail    *chunk
+	wake    chan struct{}   // set while the actor lingers
+	count   int32           // samples waiting
+	eager   bool            // it lingers for the law's tick: a sample must rouse it
+	failing bool            // it backs off after a failure: asking it is no use
+	running bool            // an actor goroutine exists
+	retired bool            // the route was evicted or the system closed
+	asks    []chan struct{} // to signal when the batch that is taken next is published
 }
 
 // put appends s, observed shift ns later than it says. The caller holds mu.

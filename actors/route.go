@@ -32,21 +32,24 @@ type Published struct {
 
 // Route is the actor of one route. All methods are safe for concurrent use.
 type Route struct {
-	name string
-	hash uint64
-	sys  *System
-
-	pub      atomic.Pointer[Published] // nil once evicted
-	inflight atomic.Int64
-	shed     atomic.Uint64
-	used     atomic.Bool // decided or observed since the eviction hand last passed
-
-	box mailbox
-
-	failures int // panics in a row; the actor goroutine's own
-
+	// The first cache line is read by every decision and hardly ever written.
+	name  string
+	hash  uint64
+	sys   *System
+	pub   atomic.Pointer[Published] // nil once evicted
 	saved atomic.Pointer[Published] // what the provider holds; nil: nothing
+	used  atomic.Bool               // decided or observed since the eviction hand last passed
 	dirty atomic.Bool               // waits in the saver's queue
+	_     [8]byte
+
+	// The second is written by every call that begins or ends: the seat and
+	// the mailbox together, so that processors pass one line and not two.
+	inflight atomic.Int64
+	box      mailbox
+
+	shed     atomic.Uint64
+	failures int      // panics in a row; the actor goroutine's own
+	_        [40]byte // three whole lines, so that allocations begin with one
 }
 
 // Name returns the route's name.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/physics/classic"
+	"github.com/atrion-io/atrion/vec"
 )
 
 // Config is everything a node can be told, by file or flag.
@@ -37,6 +38,7 @@ type Config struct {
 	Drain      time.Duration // bound on a graceful stop
 	LogLevel   string
 	LogFormat  string
+	Vec        string // kernel level: auto, or one of vec.Supported
 	Classic    classic.Config
 }
 
@@ -64,6 +66,7 @@ func DefaultConfig() Config {
 		Drain:     10 * time.Second,
 		LogLevel:  "info",
 		LogFormat: "text",
+		Vec:       "auto",
 		Classic:   classic.DefaultConfig(),
 	}
 }
@@ -118,6 +121,7 @@ func (c *Config) settings() []setting {
 		span("drain", "bound on a graceful stop", &c.Drain),
 		text("log.level", "debug, info, warn or error", &c.LogLevel),
 		text("log.format", "text or json", &c.LogFormat),
+		text("vec", "kernels: auto, portable, avx2 or avx512", &c.Vec),
 
 		number("classic.base_resistance", "ohms of a healthy route", &k.BaseResistance),
 		number("classic.decay_rate", "scar decay, 1/s", &k.DecayRate),
@@ -222,6 +226,11 @@ func (c *Config) Validate() error {
 	oneOf("law", c.Law, classic.Name)
 	oneOf("log.level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log.format", c.LogFormat, "text", "json")
+	levels := []string{"auto"}
+	for _, l := range vec.Supported() {
+		levels = append(levels, l.String())
+	}
+	oneOf("vec", c.Vec, levels...)
 	within(wrong, "state.replicas", c.Replicas, 1, 5)
 	within(wrong, "state.ttl", c.StateTTL, time.Second, 365*24*time.Hour)
 	within(wrong, "hold_ttl", c.HoldTTL, 10*time.Millisecond, 10*time.Minute)

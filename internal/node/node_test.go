@@ -135,8 +135,8 @@ func TestStartErrors(t *testing.T) {
 		"NATS unreachable": {[]string{"--nats", "nats://" + freeAddr(t)}, []string{"cannot be reached", "embedded"}},
 		"monitor taken":    {[]string{"--listen", "127.0.0.1:-1", "--store-dir", cluster, "--monitor", taken}, []string{"monitor", "another"}},
 		"not loopback":     {[]string{"--listen", "0.0.0.0:4222"}, []string{"listen", "loopback"}},
-		"several wrong at once": {[]string{"--law", "magic", "--voltage", "-3", "--drain", "1ms", "--classic-base-resistance", "0"},
-			[]string{"law", "magic", "voltage is -3", "drain is 1ms", "BaseResistance"}},
+		"several wrong at once": {[]string{"--law", "magic", "--voltage", "-3", "--drain", "1ms", "--vec", "sse9", "--classic-base-resistance", "0"},
+			[]string{"law", "magic", `vec is "sse9" (allowed: auto, portable`, "voltage is -3", "drain is 1ms", "BaseResistance"}},
 	} {
 		out, errs, code := cli(t, "", append([]string{"serve"}, c.args...)...)
 		if code != exitFail || out != "" {

@@ -211,3 +211,61 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("the last line does not say that the disk is full: %q", lines[len(lines)-1])
 	}
 }
+
+// A disk that fills up while the node runs: it keeps deciding, says that it is
+// degraded, and is well again when there is room.
+func TestDiskFillsUp(t *testing.T) {
+	bin := binary(t)
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
+		t.Skipf("cannot mount a small disk: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	monitor := freeAddr(t)
+	p := launch(t, bin, "--listen", "127.0.0.1:-1", "--store-dir", filepath.Join(dir, "store"), "--node", "n1", "--monitor", monitor)
+	c, nc := p.client(t)
+	status := func() string {
+		_, v := get(t, "http://"+monitor+"/healthz")
+		return v["status"].(string)
+	}
+	if s := status(); s != "ok" {
+		t.Fatalf("status %q at start", s)
+	}
+	fill, err := os.Create(filepath.Join(dir, "ballast"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fill.Close()
+	for {
+		if _, err := fill.Write(make([]byte, 4096)); err != nil {
+			break
+		}
+	}
+	trip := func(route string) {
+		t.Helper()
+		for range 40 {
+			if err := c.Report(route, client.Sample{Latency: 900 * time.Millisecond, ErrorRate: 0.6, Saturation: 0.9}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := nc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	n := 0
+	waitFor(t, "degraded on a full disk", func() bool {
+		trip(fmt.Sprintf("r%d", n)) // something to write
+		n++
+		return status() == "degraded"
+	})
+	d, err := c.Decide(ctx, "r0", client.Request{})
+	if err != nil || d.Reason != "tripped" {
+		t.Errorf("a decision on a full disk: %+v, %v", d, err)
+	}
+	if err := os.Truncate(fill.Name(), 0); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "well again", func() bool { return status() == "ok" })
+}

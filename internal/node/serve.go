@@ -112,6 +112,13 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	if err := vec.EnvError(); err != nil {
 		log.Warn("ATRION_VEC ignored", "error", err)
 	}
+	for _, l := range vec.Supported() {
+		if l.String() == c.Vec {
+			if err := vec.SetLevel(l); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if c.NATS == "" {
 		if n.embedded, err = startEmbedded(c, log); err != nil {
 			return nil, err

@@ -104,15 +104,16 @@ func (v *saver) run() {
 }
 
 // write stores up to n states. At the first error the rest go back to the
-// queue: a provider that is away is not asked n times. A route stays dirty
-// until its state is stored, so that it is not evicted in between.
+// queue, the one that failed last: a provider that is away is not asked n
+// times, and one state it refuses does not stand before the others. A route
+// stays dirty until its state is stored, so that it is not evicted in between.
 func (v *saver) write(ctx context.Context, n int) error {
 	batch := v.next(n)
 	for i, r := range batch {
 		if err := v.save(ctx, r); err != nil {
 			v.sys.counters.saveErrors.Add(1)
 			v.mu.Lock()
-			v.queue = append(v.queue, batch[i:]...)
+			v.queue = append(append(v.queue, batch[i+1:]...), r)
 			v.mu.Unlock()
 			return err
 		}
@@ -137,17 +138,28 @@ func (v *saver) save(ctx context.Context, r *Route) error {
 	return nil
 }
 
-// flush writes everything that waits, within ctx.
-func (v *saver) flush(ctx context.Context) error {
+// flush writes everything that waits, within ctx, trying each state once. After
+// a few failures in a row it takes the provider to be away.
+func (v *saver) flush(ctx context.Context) (err error) {
 	if v == nil {
 		return nil
 	}
-	for v.pending() > 0 {
-		if err := v.write(ctx, v.sys.cfg.SaveBudget); err != nil {
-			return err
+	const away = 3
+	for left, failed := v.pending(), 0; left > 0 && failed < away && ctx.Err() == nil; left-- {
+		if e := v.write(ctx, 1); e != nil {
+			err = e
+			failed++
+		} else {
+			failed = 0
 		}
 	}
-	return nil
+	switch {
+	case v.pending() == 0:
+		return nil
+	case err == nil:
+		return ctx.Err()
+	}
+	return err
 }
 
 // load restores every route the provider holds for this node.

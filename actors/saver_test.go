@@ -19,12 +19,13 @@ type flaky struct {
 	down   atomic.Bool
 	puts   atomic.Int64
 	during func() // called in every Put
+	refuse string // the route whose state is always refused
 }
 
 var errDown = fmt.Errorf("%w: down for the test", providers.ErrUnavailable)
 
 func (f *flaky) Put(ctx context.Context, k providers.Key, v []byte) (uint64, error) {
-	if f.down.Load() {
+	if f.down.Load() || k.Route == f.refuse {
 		return 0, errDown
 	}
 	f.puts.Add(1)
@@ -154,6 +155,32 @@ func TestChangeDuringWrite(t *testing.T) {
 		again := system(t, Config{Provider: p, Node: "n"})
 		if n := stateOf(again.Lookup("r")).n; n != 2 {
 			t.Errorf("read back n=%d, want 2", n)
+		}
+	})
+}
+
+// A state that the provider refuses for ever does not keep others from it.
+func TestOneRefusedState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFlaky(t)
+		p.refuse = "0"
+		s := NewSystem(context.Background(), Config{Law: &ledger{}, Provider: p, Node: "n"})
+		for i := range 10 {
+			_ = must(s.Route(fmt.Sprint(i))).Put(sample(0, 1))
+		}
+		time.Sleep(time.Minute)
+		if n := p.puts.Load(); n != 9 {
+			t.Errorf("%d states written, want the 9 others", n)
+		}
+		for i := range 5 { // what waits at the end is written past it, too
+			_ = must(s.Route(fmt.Sprint(i))).Put(sample(0, 2))
+		}
+		synctest.Wait()
+		if err := s.Close(context.Background()); !errors.Is(err, providers.ErrUnavailable) || s.saver.pending() != 1 {
+			t.Errorf("Close: %v with %d waiting, want the error of the one", err, s.saver.pending())
+		}
+		if n := p.puts.Load(); n != 13 {
+			t.Errorf("%d states written at the end, want 13", n)
 		}
 	})
 }

@@ -223,7 +223,10 @@ func (p *Provider) inSync(w *watch) {
 	w.seen = max(w.seen, w.base)
 	p.table.EndSync(w.base, time.Now())
 	p.degrade("")
-	p.wrote("")
+	if !w.created.Equal(p.settled.created) || w.reconnects != p.settled.reconnects {
+		p.wrote("") // whatever failed to write is not who writes now
+	}
+	p.settled = *w
 	select {
 	case <-p.synced:
 	default:

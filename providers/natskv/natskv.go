@@ -35,6 +35,8 @@ type Provider struct {
 	synced chan struct{} // closed after the first sync
 	kick   chan struct{} // asks for a look at the bucket now
 
+	settled watch // the last that came into sync; of run alone
+
 	mu       sync.Mutex
 	degraded string // why the mirror is not current; "" if it is
 	write    string // how the last write failed; "" if it did not
@@ -42,7 +44,8 @@ type Provider struct {
 }
 
 // writeMemory is how long a failed write keeps the provider degraded. Another
-// write, or a new sync, settles it earlier; without either nobody knows.
+// write, or another server or bucket, settles it earlier; without either nobody
+// knows.
 const writeMemory = 30 * time.Second
 
 var _ providers.Provider = (*Provider)(nil)

@@ -145,7 +145,8 @@ func TestIdleRouteHasNoGoroutine(t *testing.T) {
 // A busy route's actor lingers: the samples of its linger are one batch.
 func TestLingerCoalesces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := system(t, Config{Linger: time.Millisecond})
+		g := newGate()
+		s := system(t, Config{Linger: time.Millisecond, Law: &ledger{onAdvance: func(*entry, *physics.Batch) { g.pass() }}})
 		r := must(s.Route("r"))
 		put := func(from, to int) {
 			for seq := from; seq <= to; seq++ {
@@ -154,7 +155,10 @@ func TestLingerCoalesces(t *testing.T) {
 				}
 			}
 		}
-		put(1, 10)
+		put(1, 1)
+		synctest.Wait() // the law holds the first sample
+		put(2, 10)      // so these are one batch, of a busy route
+		g.release()
 		synctest.Wait() // the actor lingers now
 		before := s.Stats().Batches
 		for i := range 9 {

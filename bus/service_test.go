@@ -166,7 +166,7 @@ func TestTelemetryMovesARoute(t *testing.T) {
 	r.publish("atrion.telemetry.a%20b.c", string(pack))
 	r.eventually("101 samples", func() bool { return r.eng.Stats().Samples == 101 })
 	d, err := r.eng.Decide("a b.c", atrion.Telemetry{})
-	if err != nil || d.Mode != atrion.Operational || d.Resistance != 10 {
+	if err != nil || d.Mode != atrion.Operational || d.Terms.Base != 10 || d.Terms.Scar != 0 || d.Route != "a b.c" {
 		t.Errorf("decision %v, %v", d, err)
 	}
 	if st := r.service.Stats(); st.TelemetryMessages != 3 || st.TelemetrySamples != 101 || st.Refused != 0 {

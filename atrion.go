@@ -18,7 +18,7 @@ type Engine struct {
 }
 
 // New returns an engine. Its error is ErrInvalidConfig and names every wrong
-// field. With a provider it waits StartTimeout at most for the stored state; a
+// field. With a provider it waits StartTimeout at most for the stored states; a
 // provider that is away is logged, not an error.
 func New(cfg Config) (*Engine, error) {
 	cfg = cfg.withDefaults()

@@ -68,8 +68,9 @@ type Config struct {
 	// taken into account. Default 100 ms. Range: 1 ms to 1 min.
 	AskTimeout time.Duration
 
-	// StartTimeout bounds how long New waits for the provider's stored state.
-	// Default 5 s. Range: 1 ms to 10 min.
+	// StartTimeout bounds how long New waits for the provider's stored states;
+	// after it they are loaded in the background, and a route asked about before
+	// its turn finds its state then. Default 5 s. Range: 1 ms to 10 min.
 	StartTimeout time.Duration
 
 	// SaveInterval is the least time between two rounds of writes to the

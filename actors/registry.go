@@ -46,7 +46,7 @@ func (s *System) Route(name string) (*Route, error) {
 }
 
 // admit adds a route that begins with the snapshot first, unless the name is
-// there already.
+// there already; one that still knows nothing then knows first.
 func (s *System) admit(name string, first *Published) (*Route, error) {
 	g := &s.registry
 	g.mu.Lock()
@@ -55,6 +55,10 @@ func (s *System) admit(name string, first *Published) (*Route, error) {
 		return nil, ErrClosed
 	}
 	if r := g.table.get(name); r != nil {
+		// It may have been created while its state could not be had.
+		if first != s.blank && r.pub.CompareAndSwap(s.blank, first) {
+			r.saved.Store(first)
+		}
 		return r, nil
 	}
 	if g.table.live >= s.cfg.MaxRoutes && !s.makeRoom() {

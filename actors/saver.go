@@ -162,11 +162,18 @@ func (v *saver) flush(ctx context.Context) (err error) {
 	return err
 }
 
-// load restores every route the provider holds for this node.
-func (v *saver) load(ctx context.Context) error {
-	if v == nil {
-		return nil
+// load restores every route the provider holds for this node, and closes done.
+func (v *saver) load(done chan struct{}) {
+	s := v.sys
+	defer s.loops.Done()
+	defer close(done)
+	if err := v.loadAll(s.ctx); err != nil && s.ctx.Err() == nil {
+		s.counters.loadErrors.Add(1)
+		s.cfg.Logger.Warn("stored states not loaded, routes look for theirs when they are asked about", "error", err)
 	}
+}
+
+func (v *saver) loadAll(ctx context.Context) error {
 	s := v.sys
 	for e, err := range s.cfg.Provider.List(ctx, providers.Filter{Node: s.cfg.Node}) {
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -87,6 +88,91 @@ func TestStateIsWrittenCoalescedAndReadBack(t *testing.T) {
 		}
 		if got := again.Stats().LoadErrors; got != 1 {
 			t.Errorf("LoadErrors = %d, want 1 for the damaged entry", got)
+		}
+	})
+}
+
+// slow is a provider whose List takes its time over every entry.
+type slow struct{ *flaky }
+
+func (p slow) List(ctx context.Context, f providers.Filter) iter.Seq2[providers.Entry, error] {
+	return func(yield func(providers.Entry, error) bool) {
+		for e, err := range p.flaky.List(ctx, f) {
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+				yield(providers.Entry{}, ctx.Err())
+				return
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// A start that waits no longer goes on loading; a route asked about meanwhile
+// has its state, and so have all in the end.
+func TestLoadingGoesOnBehindTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFlaky(t)
+		s := NewSystem(context.Background(), Config{Law: &ledger{}, Provider: p, Node: "n"})
+		for i := range 10 {
+			_ = must(s.Route(fmt.Sprint(i))).Put(sample(0, 1))
+		}
+		if err := s.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		for _, wait := range []time.Duration{20 * time.Second, 0} {
+			ctx, cancel := context.WithTimeout(context.Background(), 2500*time.Millisecond)
+			s = NewSystem(ctx, Config{Law: &ledger{}, Provider: slow{p}, Node: "n"})
+			cancel()
+			if n := s.Stats().Routes; n != 2 {
+				t.Errorf("%d routes after 2.5 s of one a second, want 2", n)
+			}
+			for i := range 10 {
+				if n := stateOf(must(s.Route(fmt.Sprint(i)))).n; n != 1 {
+					t.Errorf("route %d: n=%d while loading, want 1", i, n)
+				}
+			}
+			time.Sleep(wait)
+			if err := s.Close(context.Background()); err != nil { // also in the middle of it
+				t.Fatal(err)
+			}
+			if st := s.Stats(); st.Routes != 10 || st.LoadErrors != 0 {
+				t.Errorf("%d routes, %d load errors; want 10, 0", st.Routes, st.LoadErrors)
+			}
+		}
+	})
+}
+
+// A route that was created while the provider was away, and has seen nothing
+// since, takes the state that is loaded for it later; a healthy one is not
+// written for having been created.
+func TestLateStateIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFlaky(t)
+		s := NewSystem(context.Background(), Config{Law: &ledger{}, Provider: p, Node: "n"})
+		_ = must(s.Route("r")).Put(sample(0, 1))
+		if err := s.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		p.down.Store(true) // Get fails, List does not
+		ctx, cancel := context.WithTimeout(context.Background(), 1)
+		defer cancel()
+		s = NewSystem(ctx, Config{Law: &ledger{}, Provider: slow{p}, Node: "n"})
+		defer s.Close(context.Background())
+		r := must(s.Route("r"))
+		time.Sleep(5 * time.Second)
+		if n := stateOf(r).n; n != 1 {
+			t.Errorf("n=%d, want the stored 1", n)
+		}
+		p.down.Store(false)
+		must(s.Route("new"))
+		before := p.puts.Load()
+		time.Sleep(5 * time.Second)
+		if n := p.puts.Load(); n != before {
+			t.Errorf("%d states written although nothing happened", n-before)
 		}
 	})
 }

@@ -96,8 +96,9 @@ type System struct {
 }
 
 // NewSystem returns a system without routes, or with those the provider holds
-// for this node. A provider that does not answer within ctx is not an error of
-// the system: it starts without the stored state and says so in the log.
+// for this node. Loading them goes on behind it when ctx ends first: a route
+// that is asked about before its turn finds its state then. A provider that
+// does not answer is not an error of the system; the log says so.
 func NewSystem(ctx context.Context, cfg Config) *System {
 	cfg = cfg.withDefaults()
 	s := &System{
@@ -118,9 +119,13 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 	}
 	s.saver = newSaver(s)
 	if s.saver != nil {
-		if err := s.saver.load(ctx); err != nil {
-			s.counters.loadErrors.Add(1)
-			cfg.Logger.Warn("stored state not loaded, routes start anew", "error", err)
+		s.loops.Add(1)
+		loaded := make(chan struct{})
+		go s.saver.load(loaded)
+		select {
+		case <-loaded:
+		case <-ctx.Done():
+			cfg.Logger.Info("still loading stored states; routes asked about meanwhile find theirs", "loaded", s.counters.routes.Load())
 		}
 		s.loops.Add(2)
 		go s.saver.run()

@@ -180,7 +180,9 @@ func start(c EmbeddedConfig, store *storeDir) (*Embedded, error) {
 		// It is cut off instead, soon, and before it has cost much.
 		NoFastProducerStall: true,
 		WriteDeadline:       2 * time.Second,
-		MaxPending:          16 << 20,
+		// JetStream sends a watcher up to 32 MiB ahead when it replays a large
+		// bucket; with less than that it would cut our own state connection off.
+		MaxPending: 64 << 20,
 	}
 	if c.Configure != nil {
 		c.Configure(opts)

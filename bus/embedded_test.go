@@ -527,7 +527,7 @@ func TestEmbeddedOptions(t *testing.T) {
 	var got *server.Options
 	startTest(t, EmbeddedConfig{Memory: true, Port: -1, Configure: func(o *server.Options) { got = o }})
 	if got.Host != "127.0.0.1" || !got.NoSigs || !got.NoFastProducerStall || got.WriteDeadline > 2*time.Second ||
-		got.MaxPending > 16<<20 || got.JetStreamMaxMemory <= 0 || got.JetStreamMaxStore <= 0 {
+		got.MaxPending <= server.JsFlowControlMaxPending || got.MaxPending > 64<<20 || got.JetStreamMaxMemory <= 0 || got.JetStreamMaxStore <= 0 {
 		t.Errorf("options %+v", got)
 	}
 }

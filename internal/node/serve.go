@@ -101,6 +101,11 @@ type Node struct {
 	ready    atomic.Bool
 }
 
+// loadTimeout bounds how long a node's start waits for its stored states, beside
+// the wait for the bucket: a million of them take some seconds. After it the
+// node serves while the rest is loaded.
+const loadTimeout = 250 * time.Millisecond
+
 // Start starts a node. What was started before an error is stopped again.
 func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error) {
 	n := &Node{cfg: c, log: log}
@@ -152,6 +157,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	n.engine, err = atrion.New(atrion.Config{
 		Law: law, Provider: n.provider, Node: c.Node, Voltage: c.Voltage, MaxRoutes: c.MaxRoutes,
 		MailboxSize: c.Mailbox, IdleAfter: c.IdleAfter, FailClosed: c.FailClosed, Logger: log,
+		StartTimeout: loadTimeout,
 	})
 	if err != nil {
 		return nil, err

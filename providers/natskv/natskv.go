@@ -283,6 +283,8 @@ func (p *Provider) List(ctx context.Context, filter providers.Filter) iter.Seq2[
 	}
 }
 
+// waitSync waits for the first sync, for as long as it moves: a large bucket
+// takes seconds, an absent server is known after Config.Timeout.
 func (p *Provider) waitSync(ctx context.Context) error {
 	select {
 	case <-p.synced:
@@ -291,15 +293,22 @@ func (p *Provider) waitSync(ctx context.Context) error {
 	}
 	timeout := time.NewTimer(p.config.Timeout)
 	defer timeout.Stop()
-	select {
-	case <-p.synced:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-p.ctx.Done():
-		return providers.ErrClosed
-	case <-timeout.C:
-		return unavailable("%s", p.Status().Degraded)
+	for seen := p.table.Status().Revision; ; {
+		select {
+		case <-p.synced:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.ctx.Done():
+			return providers.ErrClosed
+		case <-timeout.C:
+		}
+		now := p.table.Status().Revision
+		if now == seen {
+			return unavailable("%s", p.Status().Degraded)
+		}
+		seen = now
+		timeout.Reset(p.config.Timeout)
 	}
 }
 

@@ -1,13 +1,15 @@
 package bus
 
+import "github.com/atrion-io/atrion/internal/wire"
+
 // Subjects; a route follows each prefix. See doc.go.
 const (
-	TelemetryPrefix = "atrion.telemetry"
-	RoutePrefix     = "atrion.route"
-	ExplainPrefix   = "atrion.admin.explain"
-	HealthSubject   = "atrion.admin.health"
-	EventPrefix     = "atrion.event"
-	RefusedSubject  = "atrion.event.refused"
+	TelemetryPrefix = wire.TelemetryPrefix
+	RoutePrefix     = wire.RoutePrefix
+	ExplainPrefix   = wire.ExplainPrefix
+	HealthSubject   = wire.HealthSubject
+	EventPrefix     = wire.EventPrefix
+	RefusedSubject  = wire.RefusedSubject
 )
 
 // Group is the queue group that nodes share.

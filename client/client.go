@@ -91,7 +91,7 @@ func (c *Client) Decide(ctx context.Context, route string, r Request) (Decision,
 	if err != nil {
 		return d, err
 	}
-	answer, err := c.request(ctx, "atrion.route", route, body)
+	answer, err := c.request(ctx, wire.RoutePrefix, route, body)
 	if err != nil {
 		return d, err
 	}
@@ -106,7 +106,7 @@ func (c *Client) Report(route string, samples ...Sample) error {
 	for i := range samples {
 		ws[i] = samples[i].wire()
 	}
-	subject, err := wire.SubjectFromRoute("atrion.telemetry", route)
+	subject, err := wire.SubjectFromRoute(wire.TelemetryPrefix, route)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (c *Client) Explain(ctx context.Context, route string, voltage float64) (Ex
 	if err != nil {
 		return x, err
 	}
-	answer, err := c.request(ctx, "atrion.admin.explain", route, body)
+	answer, err := c.request(ctx, wire.ExplainPrefix, route, body)
 	if err != nil {
 		return x, err
 	}

@@ -7,6 +7,16 @@ import (
 	"github.com/atrion-io/atrion/internal/route"
 )
 
+// Subjects of the bus; a route follows each prefix.
+const (
+	TelemetryPrefix = "atrion.telemetry"
+	RoutePrefix     = "atrion.route"
+	ExplainPrefix   = "atrion.admin.explain"
+	HealthSubject   = "atrion.admin.health"
+	EventPrefix     = "atrion.event"
+	RefusedSubject  = "atrion.event.refused"
+)
+
 // ValidateRoute returns nil, or a [*FieldError] that says what is wrong with
 // the name of a route.
 func ValidateRoute(name string) error {

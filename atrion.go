@@ -96,38 +96,30 @@ func (e *Engine) Decide(name string, t Telemetry) (Decision, error) {
 // Allow answers whether a request of that voltage may pass on the route of that
 // name, and nothing else; see Route.Allow for something faster still.
 func (e *Engine) Allow(name string, voltage float64) (bool, error) {
-	for a := e.sys.Lookup(name); ; {
-		if e.sys.Closed() {
-			return false, ErrClosed
-		}
-		if a != nil {
-			if allow, ok := a.Allow(voltage); ok {
-				return allow, nil
-			}
-		}
-		var err error
-		if a, err = e.sys.Route(name); err != nil {
+	for !e.sys.Closed() {
+		a, err := e.sys.Route(name)
+		if err != nil {
 			return false, err
 		}
+		if allow, ok := a.Allow(voltage); ok {
+			return allow, nil
+		}
 	}
+	return false, ErrClosed
 }
 
 // decide is Decide without telemetry: one lookup and no handle.
 func (e *Engine) decide(name string, voltage float64) (Decision, error) {
-	for a := e.sys.Lookup(name); ; {
-		if e.sys.Closed() {
-			return Decision{}, ErrClosed
-		}
-		if a != nil {
-			if ruling, terms, p := a.Decide(voltage); p != nil {
-				return decision(a.Name(), voltage, ruling, terms, p), nil
-			}
-		}
-		var err error
-		if a, err = e.sys.Route(name); err != nil {
+	for !e.sys.Closed() {
+		a, err := e.sys.Route(name)
+		if err != nil {
 			return Decision{}, err
 		}
+		if ruling, terms, p := a.Decide(voltage); p != nil {
+			return decision(a.Name(), voltage, ruling, terms, p), nil
+		}
 	}
+	return Decision{}, ErrClosed
 }
 
 // Observe tells the route of that name what was observed, in order. All of it
@@ -177,18 +169,16 @@ func lostFrom(at, of int, err error) error {
 // and returns how many it took.
 func (e *Engine) putAll(name string, samples []physics.Sample) (n int, err error) {
 	now := e.sys.Now()
-	for a := e.sys.Lookup(name); ; {
-		if a == nil {
-			if a, err = e.sys.Route(name); err != nil {
-				return n, err
-			}
+	for {
+		a, err := e.sys.Route(name)
+		if err != nil {
+			return n, err
 		}
 		taken, err := a.PutAll(samples[n:], now)
 		n += taken
 		if !errors.Is(err, actors.ErrRetired) {
 			return n, err
 		}
-		a = nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package atrion
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,7 +44,7 @@ type Config struct {
 	// MaxRoutes bounds the routes held at a time. Default 1,000,000. Range: 1
 	// to 16,777,216. When it is reached, idle healthy routes give way; if none
 	// can, new routes are refused with ErrTooManyRoutes. An idle route costs
-	// about 400 bytes.
+	// about 430 bytes.
 	MaxRoutes int
 
 	// MailboxSize bounds the samples that wait for a route's actor. Default
@@ -94,16 +95,12 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// withDefaults fills in what the engine itself reads; what it hands on to the
+// actors has its defaults there.
 func (c Config) withDefaults() Config {
-	def(&c.Voltage, DefaultVoltage)
-	def(&c.MaxRoutes, 1_000_000)
-	def(&c.MailboxSize, 4096)
-	def(&c.Linger, time.Millisecond)
-	def(&c.IdleAfter, 15*time.Minute)
-	def(&c.AskTimeout, 100*time.Millisecond)
-	def(&c.StartTimeout, 5*time.Second)
-	def(&c.SaveInterval, 250*time.Millisecond)
-	def(&c.SaveBudget, 1000)
+	c.Voltage = cmp.Or(c.Voltage, DefaultVoltage)
+	c.AskTimeout = cmp.Or(c.AskTimeout, 100*time.Millisecond)
+	c.StartTimeout = cmp.Or(c.StartTimeout, 5*time.Second)
 	if c.Classify == nil {
 		c.Classify = Classify
 	}
@@ -116,15 +113,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func def[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
-
 // validate returns nil, or one error that names every wrong field with its
-// value and range. Defaults are filled in before.
+// value and range.
 func (c *Config) validate() error {
 	var errs []error
 	add := func(field string, value any, allowed string) {
@@ -152,8 +142,10 @@ func (c *Config) validate() error {
 	return fmt.Errorf("%w: %w", ErrInvalidConfig, errors.Join(errs...))
 }
 
+// ranged adds an error unless value is 0, which stands for the default, or
+// within the range.
 func ranged[T int | time.Duration](add func(string, any, string), field string, value, low, high T) {
-	if value < low || value > high {
+	if value != 0 && (value < low || value > high) {
 		add(field, value, fmt.Sprintf("%v to %v", low, high))
 	}
 }

@@ -35,19 +35,29 @@ func (t *Telemetry) measured() bool {
 // Validate returns nil, or an ErrInvalidTelemetry with the *FieldError of the
 // first wrong field.
 func (t *Telemetry) Validate() error {
-	switch {
-	case t.Latency < 0 || t.Latency > MaxLatency:
+	if t.Latency < 0 || t.Latency > MaxLatency {
 		return invalid("Latency", t.Latency, "0 to 24h")
-	case !(t.ErrorRate >= 0 && t.ErrorRate <= 1):
-		return invalid("ErrorRate", t.ErrorRate, "0 to 1")
-	case !(t.Saturation >= 0 && t.Saturation <= 1):
-		return invalid("Saturation", t.Saturation, "0 to 1")
-	case t.Outcome > Ignored:
-		return invalid("Outcome", uint8(t.Outcome), "ok, error, timeout, dropped or ignored")
-	case t.Voltage != 0 && !validVoltage(t.Voltage):
-		return invalid("Voltage", t.Voltage, allowedVoltage)
-	case t.Age < 0 || t.Age > MaxAge:
+	}
+	if err := checkCommon(t.ErrorRate, t.Saturation, t.Outcome, t.Voltage); err != nil {
+		return err
+	}
+	if t.Age < 0 || t.Age > MaxAge {
 		return invalid("Age", t.Age, "0 to 1h")
+	}
+	return nil
+}
+
+// checkCommon checks what Telemetry and the law's form of it have in common.
+func checkCommon(errorRate, saturation float64, o Outcome, voltage float64) error {
+	switch {
+	case !(errorRate >= 0 && errorRate <= 1):
+		return invalid("ErrorRate", errorRate, "0 to 1")
+	case !(saturation >= 0 && saturation <= 1):
+		return invalid("Saturation", saturation, "0 to 1")
+	case o > Ignored:
+		return invalid("Outcome", uint8(o), "ok, error, timeout, dropped or ignored")
+	case voltage != 0 && !validVoltage(voltage):
+		return invalid("Voltage", voltage, allowedVoltage)
 	}
 	return nil
 }
@@ -78,20 +88,16 @@ func (t *Telemetry) sample(now int64) physics.Sample {
 // checkSample is Validate for the law's form, with times that count from now.
 func checkSample(s *physics.Sample) error {
 	const ms = float64(MaxLatency) / float64(time.Millisecond)
-	switch {
-	case s.Latency < 0 || s.Latency > ms: // NaN: not given
+	if s.Latency < 0 || s.Latency > ms { // NaN: not given
 		return invalid("Latency", s.Latency, "0 to 86400000 ms, or NaN")
-	case !(s.ErrorRate >= 0 && s.ErrorRate <= 1):
-		return invalid("ErrorRate", s.ErrorRate, "0 to 1")
-	case !(s.Saturation >= 0 && s.Saturation <= 1):
-		return invalid("Saturation", s.Saturation, "0 to 1")
-	case s.Outcome > Ignored:
-		return invalid("Outcome", uint8(s.Outcome), "ok, error, timeout, dropped or ignored")
-	case s.Voltage != 0 && !validVoltage(s.Voltage):
-		return invalid("Voltage", s.Voltage, allowedVoltage)
-	case !(s.Inflight >= 0 && s.Inflight <= 1e9):
+	}
+	if err := checkCommon(s.ErrorRate, s.Saturation, s.Outcome, s.Voltage); err != nil {
+		return err
+	}
+	if !(s.Inflight >= 0 && s.Inflight <= 1e9) {
 		return invalid("Inflight", s.Inflight, "0 to 1e+09")
-	case s.Time > 0 || s.Time < -int64(MaxAge):
+	}
+	if s.Time > 0 || s.Time < -int64(MaxAge) {
 		return invalid("Time", s.Time, "-1h to 0, in ns from now")
 	}
 	return nil

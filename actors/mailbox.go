@@ -55,6 +55,15 @@ func (m *mailbox) put(s *physics.Sample, shift int64, chunks *sync.Pool) {
 	m.count++
 }
 
+// signal sends on a channel with room for one. It never blocks: what is there
+// already says the same. A nil channel is nobody.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
 // take empties the mailbox. The caller holds mu.
 func (m *mailbox) take() (list *chunk, asks []chan struct{}) {
 	list, asks = m.head, m.asks
@@ -64,7 +73,7 @@ func (m *mailbox) take() (list *chunk, asks []chan struct{}) {
 
 // rouse returns the channel to signal so that a lingering actor runs now, or
 // nil if it does not linger. The caller holds mu and signals after releasing
-// it; the channel has room for one, so signalling never blocks.
+// it.
 func (m *mailbox) rouse() chan struct{} {
 	w := m.wake
 	m.wake = nil

@@ -89,14 +89,17 @@ func (r *Route) Allow(voltage float64) (allow, ok bool) {
 	if p == nil {
 		return false, false
 	}
-	allow = p.State.Allow(r.query(voltage))
-	if p.Faulty {
-		allow = !r.sys.cfg.FailClosed
-	}
-	if !allow {
+	if allow = r.allows(p, voltage); !allow {
 		r.shed.Add(1)
 	}
 	return allow, true
+}
+
+func (r *Route) allows(p *Published, voltage float64) bool {
+	if p.Faulty {
+		return !r.sys.cfg.FailClosed
+	}
+	return p.State.Allow(r.query(voltage))
 }
 
 // current is the snapshot to decide by. It tells the eviction hand that the
@@ -144,7 +147,7 @@ func (r *Route) Enter(voltage float64) (seats int64, ok bool) {
 	if p == nil {
 		return 0, false
 	}
-	if p.Faulty && r.sys.cfg.FailClosed || !p.Faulty && !p.State.Allow(r.query(voltage)) {
+	if !r.allows(p, voltage) {
 		return 0, true
 	}
 	seats = r.inflight.Add(1)
@@ -251,11 +254,8 @@ func (r *Route) hand(ask chan struct{}, n int) {
 	m.mu.Unlock()
 	if spawn {
 		go r.run(false)
-	} else if rouse != nil {
-		select {
-		case rouse <- struct{}{}:
-		default: // signalled already
-		}
+	} else {
+		signal(rouse)
 	}
 	if behind {
 		runtime.Gosched() // let the actor catch up; see Backpressure in doc.go

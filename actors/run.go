@@ -189,7 +189,6 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 		// A panic, or runtime.Goexit by the law: both would otherwise leave
 		// the route running for ever with nobody at the mailbox.
 		r.failed(prev, b.N, recover())
-		b.Reset()
 	}()
 	if b.N == 0 {
 		b.Time[0] = max(r.sys.cfg.Clock.Now(), prev.At)
@@ -206,7 +205,6 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 		r.moved(next, from, to, at)
 	}
 	r.sys.saver.changed(r, next, at)
-	b.Reset()
 	return wake
 }
 
@@ -269,7 +267,7 @@ func (r *Route) backOff(w *worker) {
 	w.timer.Reset(d)
 	select {
 	case <-w.timer.C:
-	case <-r.sys.stop:
+	case <-r.sys.ctx.Done():
 		w.timer.Stop()
 	}
 }

@@ -49,10 +49,7 @@ func (v *saver) enqueue(r *Route) {
 	v.mu.Lock()
 	v.queue = append(v.queue, r)
 	v.mu.Unlock()
-	select {
-	case v.rouse <- struct{}{}:
-	default:
-	}
+	signal(v.rouse)
 }
 
 func (v *saver) pending() int {
@@ -86,7 +83,7 @@ func (v *saver) run() {
 	for {
 		select {
 		case <-v.rouse:
-		case <-v.sys.stop:
+		case <-v.sys.ctx.Done():
 			return
 		}
 		for v.pending() > 0 {
@@ -96,7 +93,7 @@ func (v *saver) run() {
 			t.Reset(v.sys.cfg.SaveInterval)
 			select {
 			case <-t.C:
-			case <-v.sys.stop:
+			case <-v.sys.ctx.Done():
 				return
 			}
 		}
@@ -207,7 +204,7 @@ func (v *saver) follow() {
 			if ev.Kind == providers.Reset {
 				v.republish()
 			}
-		case <-v.sys.stop:
+		case <-v.sys.ctx.Done():
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -46,25 +47,18 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	def(&c.MaxRoutes, 1_000_000)
-	def(&c.MailboxSize, 4096)
-	def(&c.Linger, time.Millisecond)
-	def(&c.IdleAfter, 15*time.Minute)
-	def(&c.BackOff, 10*time.Millisecond)
-	def(&c.MaxBackOff, 5*time.Second)
-	def(&c.MaxFailures, 5)
-	def(&c.LoadTimeout, 100*time.Millisecond)
-	def(&c.SaveInterval, 250*time.Millisecond)
-	def(&c.SaveBudget, 1000)
-	def(&c.SaveTimeout, 2*time.Second)
+	c.MaxRoutes = cmp.Or(c.MaxRoutes, 1_000_000)
+	c.MailboxSize = cmp.Or(c.MailboxSize, 4096)
+	c.Linger = cmp.Or(c.Linger, time.Millisecond)
+	c.IdleAfter = cmp.Or(c.IdleAfter, 15*time.Minute)
+	c.BackOff = cmp.Or(c.BackOff, 10*time.Millisecond)
+	c.MaxBackOff = cmp.Or(c.MaxBackOff, 5*time.Second)
+	c.MaxFailures = cmp.Or(c.MaxFailures, 5)
+	c.LoadTimeout = cmp.Or(c.LoadTimeout, 100*time.Millisecond)
+	c.SaveInterval = cmp.Or(c.SaveInterval, 250*time.Millisecond)
+	c.SaveBudget = cmp.Or(c.SaveBudget, 1000)
+	c.SaveTimeout = cmp.Or(c.SaveTimeout, 2*time.Second)
 	return c
-}
-
-func def[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // System is all the actors of one engine. Its methods are safe for concurrent
@@ -87,8 +81,7 @@ type System struct {
 	askers  sync.Pool
 
 	closing atomic.Bool
-	stop    chan struct{}   // closed when closing begins
-	ctx     context.Context // ends when closing begins: what loops ask of a provider
+	ctx     context.Context // ends when closing begins
 	cancel  context.CancelFunc
 	active  atomic.Int64  // actor goroutines
 	drained chan struct{} // signalled when active may have become 0
@@ -105,7 +98,6 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 		cfg:     cfg,
 		draws:   cfg.Law.Draws(),
 		blank:   &Published{State: cfg.Law.NewState(), At: math.MinInt64},
-		stop:    make(chan struct{}),
 		drained: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -154,16 +146,10 @@ func (s *System) Law() physics.Law { return s.cfg.Law }
 // many (at least one) before it drops.
 func (s *System) Subscribe(buffer int) *Subscription { return s.events.subscribe(buffer) }
 
-// Closing is closed when Close begins.
-func (s *System) Closing() <-chan struct{} { return s.stop }
-
 // left books the end of an actor goroutine.
 func (s *System) left() {
 	if s.active.Add(-1) == 0 && s.closing.Load() {
-		select {
-		case s.drained <- struct{}{}:
-		default:
-		}
+		signal(s.drained)
 	}
 }
 
@@ -185,7 +171,6 @@ func (s *System) Close(ctx context.Context) error {
 	first := !s.closing.Swap(true)
 	s.registry.mu.Unlock()
 	if first {
-		close(s.stop)
 		s.cancel()
 		s.retireAll()
 	}
@@ -213,12 +198,7 @@ func (s *System) retireAll() {
 		r.box.retired = true
 		rouse := r.box.rouse()
 		r.box.mu.Unlock()
-		if rouse != nil {
-			select {
-			case rouse <- struct{}{}:
-			default:
-			}
-		}
+		signal(rouse)
 	}
 }
 

@@ -187,7 +187,7 @@ func start(c EmbeddedConfig, store *storeDir) (*Embedded, error) {
 	if c.Configure != nil {
 		c.Configure(opts)
 	}
-	if !c.Insecure && !opts.DontListen && !isLoopback(opts.Host) && !authenticates(opts) {
+	if !c.Insecure && !opts.DontListen && !IsLoopback(opts.Host) && !authenticates(opts) {
 		return nil, fmt.Errorf("%w: Host is %q without authentication; allowed: a loopback address, or set authentication, or Insecure", ErrInvalidConfig, opts.Host)
 	}
 	srv, err := server.NewServer(opts)
@@ -245,7 +245,7 @@ func (e *Embedded) Connect(name string, opts ...nats.Option) (*nats.Conn, error)
 	all := []nats.Option{
 		nats.InProcessServer(e.server),
 		nats.Name(name),
-		nats.ErrorHandler(newConnLog(e.config.Logger, name).handle),
+		nats.ErrorHandler(LogErrors(e.config.Logger, name)),
 		// There is one server, and it does not move; there is no use in
 		// buffering for it.
 		nats.ReconnectBufSize(-1),
@@ -306,7 +306,7 @@ func (e *Embedded) stop(ctx context.Context, conns []*nats.Conn) {
 	defer close(e.stopped)
 	var wg sync.WaitGroup
 	for _, nc := range conns {
-		wg.Go(func() { drain(ctx, nc) })
+		wg.Go(func() { _ = drain(ctx, nc) })
 	}
 	wg.Wait()
 	e.server.Shutdown()
@@ -314,17 +314,20 @@ func (e *Embedded) stop(ctx context.Context, conns []*nats.Conn) {
 	e.store.close()
 }
 
-// drain lets nc finish what it has received and sent, and closes it.
-func drain(ctx context.Context, nc *nats.Conn) {
+// drain lets nc finish what it has received and sent, and closes it. The error
+// is ctx's, if that ended first. A connection that is down has nothing to drain.
+func drain(ctx context.Context, nc *nats.Conn) error {
 	defer nc.Close()
 	closed := nc.StatusChanged(nats.CLOSED)
 	defer nc.RemoveStatusListener(closed)
 	if nc.Drain() != nil || nc.IsClosed() {
-		return
+		return nil
 	}
 	select {
 	case <-closed:
+		return nil
 	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -341,7 +344,8 @@ func portFree(host string, port int) error {
 	return l.Close()
 }
 
-func isLoopback(host string) bool {
+// IsLoopback reports whether only this machine can reach the host.
+func IsLoopback(host string) bool {
 	if host == "localhost" {
 		return true
 	}

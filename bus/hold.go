@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,11 +57,9 @@ func (h *holds) add(p *atrion.Permit) (string, error) {
 // end ends the hold of that name with what was observed, and reports whether
 // there was one.
 func (h *holds) end(name string, t atrion.Telemetry) bool {
-	var n uint64
-	if len(name) <= len(h.prefix) || name[:len(h.prefix)] != h.prefix {
-		return false
-	}
-	if _, err := fmt.Sscanf(name[len(h.prefix):], "%x", &n); err != nil {
+	number, ours := strings.CutPrefix(name, h.prefix)
+	n, err := strconv.ParseUint(number, 16, 64)
+	if !ours || err != nil {
 		return false
 	}
 	h.mu.Lock()

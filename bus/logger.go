@@ -66,6 +66,12 @@ type connLog struct {
 	hidden int
 }
 
+// LogErrors returns a handler of a connection's asynchronous errors that logs at
+// most one a second, with the number it kept back.
+func LogErrors(log *slog.Logger, connection string) nats.ErrHandler {
+	return newConnLog(log, connection).handle
+}
+
 func newConnLog(log *slog.Logger, name string) *connLog {
 	return &connLog{log: log.With("component", "nats", "connection", name)}
 }

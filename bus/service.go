@@ -142,22 +142,19 @@ func (s *Service) Drain(ctx context.Context) error {
 		// The service leaves "nats micro ls" first, then the connections drain:
 		// that is the one way NATS offers to wait for what has arrived.
 		s.drainErr = ignoreClosed(s.micro.Stop())
-		for _, nc := range s.conns() {
-			s.drainErr = errors.Join(s.drainErr, ignoreClosed(nc.Drain()))
-		}
 	})
-	for _, nc := range s.conns() {
-		for !nc.IsClosed() {
-			select {
-			case <-ctx.Done():
-				nc.Close()
-				return errors.Join(s.drainErr, fmt.Errorf("bus: drain: %w", ctx.Err()))
-			case <-time.After(2 * time.Millisecond):
-			}
-		}
+	conns := s.conns()
+	cut := make([]error, len(conns))
+	var wg sync.WaitGroup
+	for i, nc := range conns {
+		wg.Go(func() { cut[i] = drain(ctx, nc) })
 	}
+	wg.Wait()
 	s.holds.dropAll()
 	s.events.Close()
+	if err := errors.Join(cut...); err != nil {
+		return errors.Join(s.drainErr, fmt.Errorf("bus: drain: %w", err))
+	}
 	return s.drainErr
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/atrion-io/atrion/client"
+	"github.com/atrion-io/atrion/internal/wire"
 	"github.com/atrion-io/atrion/physics"
 )
 
@@ -74,28 +75,19 @@ func askCommand(ctx context.Context, io stdio, args []string) error {
 			return err
 		}
 		if *asJSON {
-			err = json.NewEncoder(io.out).Encode(answer(d))
+			body, err := wire.AppendReply(nil, &d, wire.JSON)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(io.out, "%s\n", body)
 		} else {
 			printDecision(io, d)
 		}
-		if err == nil && !d.Allow {
-			err = errShed
+		if !d.Allow {
+			return errShed
 		}
-		return err
+		return nil
 	})
-}
-
-// answer is a decision as it stands on the wire.
-func answer(d client.Decision) map[string]any {
-	m := map[string]any{
-		"allow": d.Allow, "route": d.Route, "resistance": d.Resistance, "mode": d.Mode, "reason": d.Reason,
-		"terms":   map[string]float64{"base": d.Terms.Base, "pressure": d.Terms.Pressure, "momentum": d.Terms.Momentum, "scar": d.Terms.Scar},
-		"voltage": d.Voltage, "break": d.Break, "retryAfterMs": d.RetryAfterMs, "node": d.Node, "revision": d.Revision,
-	}
-	if d.Permit != "" {
-		m["permit"] = d.Permit
-	}
-	return m
 }
 
 func printDecision(io stdio, d client.Decision) {

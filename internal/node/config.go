@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/bus"
 	"github.com/atrion-io/atrion/physics/classic"
 	"github.com/atrion-io/atrion/vec"
 )
@@ -202,7 +203,7 @@ func (c *Config) Validate() error {
 	if c.NATS == "" {
 		if host, _, err := net.SplitHostPort(c.Listen); err != nil {
 			wrong("listen", strconv.Quote(c.Listen), "host:port")
-		} else if !loopback(host) && !c.Insecure {
+		} else if !bus.IsLoopback(host) && !c.Insecure {
 			wrong("listen", strconv.Quote(c.Listen), "a loopback address: the embedded server has no authentication. Join a secured NATS with nats, or set listen_insecure")
 		}
 		if c.StoreDir == "" && c.State == "kv" {
@@ -251,12 +252,4 @@ func within[T int | time.Duration](wrong func(string, any, string), name string,
 	if v < low || v > high {
 		wrong(name, v, fmt.Sprintf("%v to %v", low, high))
 	}
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

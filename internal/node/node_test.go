@@ -301,7 +301,7 @@ func TestNATSGoesAndComesBack(t *testing.T) {
 	c.NATS, c.Monitor = server.ClientURL(), "127.0.0.1:0"
 	n := startNode(t, c)
 	status := func() string {
-		code, v := get(t, n.MonitorURL()+"/healthz")
+		code, v := get(t, "http://"+n.monitor.addr()+"/healthz")
 		if code != 200 {
 			t.Fatalf("healthz: %d", code)
 		}
@@ -310,7 +310,7 @@ func TestNATSGoesAndComesBack(t *testing.T) {
 	if s := status(); s != "ok" {
 		t.Fatalf("status %q at start", s)
 	}
-	if code, _ := get(t, n.MonitorURL()+"/readyz"); code != 200 {
+	if code, _ := get(t, "http://"+n.monitor.addr()+"/readyz"); code != 200 {
 		t.Errorf("readyz: %d", code)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -329,7 +329,7 @@ func TestNATSGoesAndComesBack(t *testing.T) {
 	if out, errs, code := cli(t, "", "ask", "r", "-s", server.ClientURL()); code != exitOK {
 		t.Errorf("ask after the return: %q %q %d", out, errs, code)
 	}
-	if _, v := get(t, n.MonitorURL()+"/varz"); v["engine"] == nil || v["bus"] == nil {
+	if _, v := get(t, "http://"+n.monitor.addr()+"/varz"); v["engine"] == nil || v["bus"] == nil {
 		t.Errorf("varz: %v", v)
 	}
 }

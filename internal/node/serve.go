@@ -214,7 +214,7 @@ func (n *Node) connect(purpose string) (nc *nats.Conn, err error) {
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			n.log.Info("NATS connection restored", "connection", purpose, "server", nc.ConnectedUrl())
 		}),
-		nats.ErrorHandler(quiet(n.log)),
+		nats.ErrorHandler(bus.LogErrors(n.log, purpose)),
 	}
 	if n.embedded != nil {
 		nc, err = n.embedded.Connect(name, opts...)
@@ -234,37 +234,12 @@ func (n *Node) connect(purpose string) (nc *nats.Conn, err error) {
 	return nc, nil
 }
 
-// quiet logs asynchronous NATS errors, a repeated one at most once a second:
-// a slow consumer reports itself thousands of times.
-func quiet(log *slog.Logger) nats.ErrHandler {
-	var last atomic.Int64
-	return func(_ *nats.Conn, sub *nats.Subscription, err error) {
-		now := time.Now().UnixNano()
-		if before := last.Load(); now-before < int64(time.Second) || !last.CompareAndSwap(before, now) {
-			return
-		}
-		subject := ""
-		if sub != nil {
-			subject = sub.Subject
-		}
-		log.Warn("NATS error", "subject", subject, "error", err)
-	}
-}
-
 // URL is where clients reach this node.
 func (n *Node) URL() string {
 	if n.embedded != nil {
 		return n.embedded.ClientURL()
 	}
 	return n.cfg.NATS
-}
-
-// MonitorURL is the monitoring server's address, or "".
-func (n *Node) MonitorURL() string {
-	if n.monitor == nil {
-		return ""
-	}
-	return "http://" + n.monitor.addr()
 }
 
 // Stop drains the node: it takes no more messages, answers those in flight,

@@ -26,12 +26,14 @@
 // All functions are safe for concurrent use; they keep no state.
 package wire
 
+import "github.com/atrion-io/atrion/internal/route"
+
 // Limits on messages.
 const (
-	MaxMessage = 64 << 10 // bytes in a message
-	MaxSamples = 1024     // samples in a telemetry message
-	MaxDepth   = 16       // maps and arrays within one another
-	MaxPermit  = 64       // bytes in a permit
-	MaxProfile = 64       // bytes in a profile name
-	MaxRoute   = 256      // bytes in a route name
+	MaxMessage = 64 << 10     // bytes in a message
+	MaxSamples = 1024         // samples in a telemetry message
+	MaxDepth   = 16           // maps and arrays within one another
+	MaxPermit  = 64           // bytes in a permit
+	MaxProfile = 64           // bytes in a profile name
+	MaxRoute   = route.MaxLen // bytes in a route name
 )

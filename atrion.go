@@ -7,7 +7,7 @@ import (
 
 	"github.com/atrion-io/atrion/actors"
 	"github.com/atrion-io/atrion/physics"
-	"github.com/atrion-io/atrion/physics/classic"
+	"github.com/atrion-io/atrion/physics/ohmic"
 )
 
 // Engine decides for any number of routes. Make one with New and Close it when
@@ -26,7 +26,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	if cfg.Law == nil {
-		law, err := classic.New(classic.DefaultConfig())
+		law, err := ohmic.New(ohmic.DefaultConfig())
 		if err != nil {
 			return nil, err
 		}
@@ -44,6 +44,8 @@ func New(cfg Config) (*Engine, error) {
 		MailboxSize:  cfg.MailboxSize,
 		Linger:       cfg.Linger,
 		IdleAfter:    cfg.IdleAfter,
+		PermitTTL:    cfg.PermitTTL,
+		Random:       cfg.Random,
 		FailClosed:   cfg.FailClosed,
 		SaveInterval: cfg.SaveInterval,
 		SaveBudget:   cfg.SaveBudget,

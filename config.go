@@ -23,8 +23,8 @@ type Clock = actors.Clock
 // the default that its comment states; New refuses values outside the ranges
 // with one error that names them all.
 type Config struct {
-	// Law decides. Default: the published law, classic.New of
-	// classic.DefaultConfig().
+	// Law decides. Default: the closed-loop law, ohmic.New of
+	// ohmic.DefaultConfig(). classic.New has the published one.
 	Law physics.Law
 
 	// Provider keeps route states beyond the life of this engine. Default:
@@ -61,6 +61,11 @@ type Config struct {
 	// Default 15 min. Range: 1 s to 24 h.
 	IdleAfter time.Duration
 
+	// PermitTTL is how long a permit may live. One that is not ended by then was
+	// forgotten, or its holder died: its seat is taken back, and what it reports
+	// later does not count. Default 1 min. Range: 1 s to 24 h.
+	PermitTTL time.Duration
+
 	// FailClosed makes routes whose law keeps panicking reject instead of
 	// admit. Default: fail open.
 	FailClosed bool
@@ -90,6 +95,11 @@ type Config struct {
 	// through a 1 ms cache where a decision can live with it. An injected
 	// clock is read at every decision.
 	Clock Clock
+
+	// Random is the engine's chance, uniform in [0,1): it orders the requests
+	// of one voltage at the price's edge. It must be safe for concurrent use.
+	// Default: math/rand/v2.
+	Random func() float64
 
 	// Logger receives what an operator should know. Default: nothing is logged.
 	Logger *slog.Logger
@@ -127,6 +137,7 @@ func (c *Config) validate() error {
 	ranged(add, "MailboxSize", c.MailboxSize, 1, 1<<20)
 	ranged(add, "Linger", c.Linger, 10*time.Microsecond, time.Second)
 	ranged(add, "IdleAfter", c.IdleAfter, time.Second, 24*time.Hour)
+	ranged(add, "PermitTTL", c.PermitTTL, time.Second, 24*time.Hour)
 	ranged(add, "AskTimeout", c.AskTimeout, time.Millisecond, time.Minute)
 	ranged(add, "StartTimeout", c.StartTimeout, time.Millisecond, 10*time.Minute)
 	ranged(add, "SaveInterval", c.SaveInterval, time.Millisecond, time.Hour)

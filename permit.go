@@ -22,7 +22,7 @@ type Permit struct {
 	eng     *Engine
 	actor   *actors.Route
 	start   int64
-	seats   float64
+	seat    actors.Seat
 	voltage float64
 	ended   atomic.Bool
 }
@@ -53,7 +53,7 @@ func (p *Permit) Report(t Telemetry) {
 		return
 	}
 	if t.Validate() != nil {
-		p.actor.Leave()
+		p.actor.Leave(p.seat)
 		return
 	}
 	now := p.eng.sys.Now()
@@ -68,8 +68,10 @@ func (p *Permit) Report(t Telemetry) {
 // full mailbox, a closed engine) is counted and reported as a dead letter; the
 // caller could do nothing about it.
 func (p *Permit) end(s *physics.Sample) {
-	p.actor.Leave()
-	s.Voltage, s.Inflight = p.voltage, p.seats
+	if !p.actor.Leave(p.seat) {
+		return
+	}
+	s.Voltage, s.Inflight, s.Epoch = p.voltage, float64(p.seat.Calls), p.seat.Epoch
 	_ = p.eng.put(p.actor, s)
 }
 
@@ -79,7 +81,7 @@ func (p *Permit) Drop() {
 	if p.actor == nil || p.ended.Swap(true) {
 		return
 	}
-	p.actor.Leave()
+	p.actor.Leave(p.seat)
 }
 
 // Do makes the call fn under a permit of route: it acquires, calls, and ends

@@ -39,19 +39,18 @@ func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (Permit, 
 	if err != nil {
 		return Permit{}, err
 	}
+	var why actors.Refusal
 	for a := r.actor.Load(); ; {
 		if r.eng.sys.Closed() {
 			return Permit{}, ErrClosed
 		}
-		seats, ok := a.Enter(voltage)
+		seat, ok := a.Enter(voltage, &why)
 		switch {
-		case seats > 0:
-			return Permit{eng: r.eng, actor: a, start: r.eng.sys.Now(), seats: float64(seats), voltage: voltage}, nil
+		case seat.Calls > 0:
+			return Permit{eng: r.eng, actor: a, start: r.eng.sys.Now(), seat: seat, voltage: voltage}, nil
 		case ok:
-			// The route may have changed since: what it says now is the answer.
-			if d := r.Decide(voltage); !d.Allow {
-				return Permit{}, &RejectedError{Decision: d}
-			}
+			ruling, terms, p := a.Explain(&why)
+			return Permit{}, &RejectedError{Decision: decision(r.name, voltage, ruling, terms, p)}
 		default:
 			a, err = r.renew()
 			switch {

@@ -23,11 +23,13 @@ const (
 	Evicted
 	// Refused: a new route was refused because nothing could give way.
 	Refused
+	// Reclaimed: seats were taken back from permits that were never ended.
+	Reclaimed
 
 	eventKinds
 )
 
-var eventNames = [eventKinds]string{"transition", "dead_letter", "restart", "faulty", "evicted", "refused"}
+var eventNames = [eventKinds]string{"transition", "dead_letter", "restart", "faulty", "evicted", "refused", "reclaimed"}
 
 // String returns the kind's name as it stands on the wire.
 func (k EventKind) String() string {

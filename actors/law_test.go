@@ -22,6 +22,8 @@ type ledger struct {
 	wake      time.Duration
 	tripAt    int // samples until tripped; 0: never
 	draws     bool
+
+	admitted, rejected atomic.Int64 // noted, if it draws
 }
 
 type entry struct {
@@ -81,6 +83,16 @@ func (e *entry) Allow(q physics.Query) bool {
 	r, _ := e.Decide(q)
 	return r.Allow
 }
+
+func (e *entry) Note(_ physics.Query, admitted bool) {
+	if admitted {
+		e.law.admitted.Add(1)
+	} else {
+		e.law.rejected.Add(1)
+	}
+}
+
+func (e *entry) Epoch() uint32 { return uint32(e.n) }
 
 func (e *entry) Break() float64 { return 0 }
 

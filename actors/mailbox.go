@@ -50,7 +50,7 @@ func (m *mailbox) put(s *physics.Sample, shift int64, chunks *sync.Pool) {
 	// pieces than it was written in stalls the processor.
 	d := &t.samples[t.n]
 	d.Time, d.Latency, d.ErrorRate, d.Saturation = s.Time+shift, s.Latency, s.ErrorRate, s.Saturation
-	d.Voltage, d.Inflight, d.Outcome = s.Voltage, s.Inflight, s.Outcome
+	d.Voltage, d.Inflight, d.Outcome, d.Epoch = s.Voltage, s.Inflight, s.Outcome, s.Epoch
 	t.n++
 	m.count++
 }

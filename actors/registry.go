@@ -115,6 +115,9 @@ const sweepStride = 4096
 // must find a route unused twice.
 func (s *System) sweep() {
 	defer s.loops.Done()
+	if s.sched != nil {
+		return // a simulation has no idle routes to spare
+	}
 	t := time.NewTicker(s.cfg.IdleAfter)
 	defer t.Stop()
 	for {
@@ -180,5 +183,5 @@ func (s *System) restore(e providers.Entry) *Published {
 		s.cfg.Logger.Warn("stored state cannot be read, route starts anew", "route", e.Key.Route, "error", err)
 		return s.blank
 	}
-	return &Published{State: st, Revision: 1, At: now}
+	return s.published(st, 1, now)
 }

@@ -37,7 +37,7 @@ func TestEviction(t *testing.T) {
 			_ = tripped.Ask(context.Background(), sample(0, seq))
 		}
 		busy := must(s.Route("busy"))
-		if seats, _ := busy.Enter(1); seats != 1 {
+		if seat, _ := busy.Enter(1, new(Refusal)); seat.Calls != 1 {
 			t.Fatal("Enter refused")
 		}
 		idle := must(s.Route("idle"))
@@ -56,7 +56,7 @@ func TestEviction(t *testing.T) {
 			t.Error("an evicted route decided")
 		}
 		fresh := s.Lookup("new")
-		fresh.inflight.Add(1)
+		fresh.seats.taken.Add(1)
 		if _, err := s.Route("newer"); !errors.Is(err, ErrTooManyRoutes) {
 			t.Errorf("Route with nothing to evict: %v, want ErrTooManyRoutes", err)
 		}
@@ -122,12 +122,12 @@ func TestEvictionRaces(t *testing.T) {
 					continue
 				}
 				if rng.IntN(2) == 0 {
-					if seats, _ := r.Enter(1); seats > 0 {
+					if seat, _ := r.Enter(1, new(Refusal)); seat.Calls > 0 {
 						if s.Lookup(r.Name()) != r {
 							t.Error("evicted with a call in flight")
 						}
 						entered.Add(1)
-						r.Leave()
+						r.Leave(seat)
 					}
 				} else if r.Put(sample(who, 1)) == nil {
 					seen.Add(1)
@@ -158,12 +158,12 @@ func TestEvictionBetweenDecisionAndSeat(t *testing.T) {
 		defer s.registry.mu.Unlock()
 		evicted = s.evict(r, s.Now())
 	}
-	seats, ok := r.Enter(1)
+	seat, ok := r.Enter(1, new(Refusal))
 	if !evicted {
 		t.Fatal("the route was not evicted: nothing was tested")
 	}
-	if seats != 0 || ok || r.Inflight() != 0 {
-		t.Errorf("Enter gave seats %d, ok %v, %d in flight on an evicted route", seats, ok, r.Inflight())
+	if seat.Calls != 0 || ok || r.Inflight() != 0 {
+		t.Errorf("Enter gave seats %d, ok %v, %d in flight on an evicted route", seat.Calls, ok, r.Inflight())
 	}
 }
 

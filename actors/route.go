@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
 
@@ -25,9 +24,10 @@ var (
 // Published is a route's immutable snapshot: what decisions read.
 type Published struct {
 	State    physics.State
-	Revision uint64 // grows by one with every batch
-	At       int64  // ns: the latest time the state knows of
-	Faulty   bool   // the actor fails; decisions fail open or closed
+	market   physics.Market // State, if the law weighs demand; else nil
+	Revision uint64         // grows by one with every batch
+	At       int64          // ns: the latest time the state knows of
+	Faulty   bool           // the actor fails; decisions fail open or closed
 }
 
 // Route is the actor of one route. All methods are safe for concurrent use.
@@ -44,12 +44,12 @@ type Route struct {
 
 	// The second is written by every call that begins or ends: the seat and
 	// the mailbox together, so that processors pass one line and not two.
-	inflight atomic.Int64
-	box      mailbox
+	seats seats
+	box   mailbox
 
 	shed     atomic.Uint64
 	failures int      // panics in a row; the actor goroutine's own
-	_        [40]byte // three whole lines, so that allocations begin with one
+	_        [40]byte // whole lines, so that allocations begin with one
 }
 
 // Name returns the route's name.
@@ -59,7 +59,7 @@ func (r *Route) Name() string { return r.name }
 func (r *Route) Snapshot() *Published { return r.pub.Load() }
 
 // Inflight returns the number of calls in flight: Enter minus Leave.
-func (r *Route) Inflight() int64 { return r.inflight.Load() }
+func (r *Route) Inflight() int64 { return r.seats.taken.Load() }
 
 // Shed returns how many decisions were rejections.
 func (r *Route) Shed() uint64 { return r.shed.Load() }
@@ -72,13 +72,12 @@ func (r *Route) Decide(voltage float64) (physics.Ruling, physics.Terms, *Publish
 	if p == nil {
 		return physics.Ruling{}, physics.Terms{}, nil
 	}
-	ruling, terms := p.State.Decide(r.query(voltage))
+	q := r.query(voltage)
+	ruling, terms := p.State.Decide(q)
 	if p.Faulty {
 		ruling = r.sys.policy(ruling)
 	}
-	if !ruling.Allow {
-		r.shed.Add(1)
-	}
+	r.book(p, q, ruling.Allow)
 	return ruling, terms, p
 }
 
@@ -89,17 +88,27 @@ func (r *Route) Allow(voltage float64) (allow, ok bool) {
 	if p == nil {
 		return false, false
 	}
-	if allow = r.allows(p, voltage); !allow {
-		r.shed.Add(1)
-	}
+	q := r.query(voltage)
+	allow = r.allows(p, q)
+	r.book(p, q, allow)
 	return allow, true
 }
 
-func (r *Route) allows(p *Published, voltage float64) bool {
+func (r *Route) allows(p *Published, q physics.Query) bool {
 	if p.Faulty {
 		return !r.sys.cfg.FailClosed
 	}
-	return p.State.Allow(r.query(voltage))
+	return p.State.Allow(q)
+}
+
+// book counts a request that was decided, once.
+func (r *Route) book(p *Published, q physics.Query, allow bool) {
+	if p.market != nil {
+		p.market.Note(q, allow)
+	}
+	if !allow {
+		r.shed.Add(1)
+	}
 }
 
 // current is the snapshot to decide by. It tells the eviction hand that the
@@ -112,9 +121,9 @@ func (r *Route) current() *Published {
 }
 
 func (r *Route) query(voltage float64) physics.Query {
-	q := physics.Query{Voltage: voltage, Now: r.sys.readNow(), Inflight: r.inflight.Load()}
+	q := physics.Query{Voltage: voltage, Now: r.sys.readNow(), Inflight: r.seats.taken.Load()}
 	if r.sys.draws {
-		q.U = rand.Float64()
+		q.U = r.sys.random()
 	}
 	return q
 }
@@ -126,7 +135,7 @@ func (r *Route) Peek(voltage float64) (physics.Verdict, *Published) {
 	if p == nil {
 		return physics.Verdict{}, nil
 	}
-	v := physics.Judge(p.State, physics.Query{Voltage: voltage, Now: r.sys.cfg.Clock.Now(), Inflight: r.inflight.Load(), U: physics.Peek})
+	v := physics.Judge(p.State, physics.Query{Voltage: voltage, Now: r.sys.cfg.Clock.Now(), Inflight: r.seats.taken.Load(), U: physics.Peek})
 	if p.Faulty {
 		v.Ruling = r.sys.policy(v.Ruling)
 	}
@@ -139,29 +148,88 @@ func (s *System) policy(r physics.Ruling) physics.Ruling {
 	return r
 }
 
-// Enter takes a seat, which Leave returns, if a request of that voltage may
-// pass. seats is the number of calls in flight including this one, and 0 if it
-// may not: Decide then says why. ok is false if the route was evicted.
-func (r *Route) Enter(voltage float64) (seats int64, ok bool) {
-	p := r.current()
-	if p == nil {
-		return 0, false
-	}
-	if !r.allows(p, voltage) {
-		return 0, true
-	}
-	seats = r.inflight.Add(1)
-	// The eviction hand takes the snapshot away first and looks at inflight
-	// second; here it is the other way round, so one of the two sees the other.
-	if r.pub.Load() == nil {
-		r.inflight.Add(-1)
-		return 0, false
-	}
-	return seats, true
+// Refusal is a question that was answered with no, and who answered.
+type Refusal struct {
+	query physics.Query
+	pub   *Published
 }
 
-// Leave returns a seat.
-func (r *Route) Leave() { r.inflight.Add(-1) }
+// Enter takes a seat, which Leave returns, if a request of that voltage may
+// pass. If it may not, the seat's Calls are 0 and why is filled in. ok is false
+// if the route was evicted.
+//
+// The decision holds for the number of calls in flight that the seat brings:
+// whoever comes second in a race decides again, so that a law's cap is never
+// passed. Each round somebody got a seat.
+func (r *Route) Enter(voltage float64, why *Refusal) (s Seat, ok bool) {
+	p := r.current()
+	if p == nil {
+		return Seat{}, false
+	}
+	q := r.query(voltage)
+	span := spanAt(q.Now, r.sys.cfg.PermitTTL)
+	for {
+		allow := r.allows(p, q)
+		if allow && r.seats.taken.CompareAndSwap(q.Inflight, q.Inflight+1) {
+			break
+		}
+		if !allow && !r.reclaim(span) {
+			r.book(p, q, false)
+			*why = Refusal{q, p}
+			return Seat{}, true
+		}
+		q.Inflight = r.seats.taken.Load()
+	}
+	if lost := r.seats.enter(span); lost > 0 {
+		r.reclaimed(lost)
+	}
+	// The eviction hand takes the snapshot away first and looks at the seats
+	// second; here it is the other way round, so one of the two sees the other.
+	if r.pub.Load() == nil {
+		r.seats.leave(span)
+		return Seat{}, false
+	}
+	r.book(p, q, true)
+	s = Seat{Calls: q.Inflight + 1, span: span}
+	if p.market != nil {
+		s.Epoch = p.market.Epoch()
+	}
+	return s, true
+}
+
+// Explain says why a seat was refused, in the terms of the state that did.
+func (r *Route) Explain(why *Refusal) (physics.Ruling, physics.Terms, *Published) {
+	ruling, terms := why.pub.State.Decide(why.query)
+	if why.pub.Faulty {
+		ruling = r.sys.policy(ruling)
+	}
+	return ruling, terms, why.pub
+}
+
+// Leave returns a seat. It reports false if that seat was taken back before
+// because its time was up: what its call saw must not count.
+func (r *Route) Leave(s Seat) bool {
+	if r.seats.leave(s.span) {
+		return true
+	}
+	r.sys.counters.late.Add(1)
+	return false
+}
+
+// reclaim takes seats back whose holders had them for longer than PermitTTL,
+// and reports whether there were any.
+func (r *Route) reclaim(span uint32) bool {
+	lost := r.seats.reclaim(span)
+	if lost > 0 {
+		r.reclaimed(lost)
+	}
+	return lost > 0
+}
+
+func (r *Route) reclaimed(lost int64) {
+	r.sys.counters.reclaimed.Add(uint64(lost))
+	r.sys.events.publish(Event{Kind: Reclaimed, Route: r.name, Time: r.sys.cfg.Clock.Now(), Lost: int(lost), Cause: "permits never ended"})
+}
 
 // Put hands s to the actor. It never blocks. The sample's values must be in
 // the ranges of physics.Sample.
@@ -253,9 +321,9 @@ func (r *Route) hand(ask chan struct{}, n int) {
 	}
 	m.mu.Unlock()
 	if spawn {
-		go r.run(false)
+		r.sys.spawn(r, false)
 	} else {
-		signal(rouse)
+		r.sys.rouse(rouse)
 	}
 	if behind {
 		runtime.Gosched() // let the actor catch up; see Backpressure in doc.go
@@ -309,7 +377,7 @@ func (r *Route) retire(now int64) bool {
 		return false
 	}
 	r.pub.Store(nil)
-	if r.inflight.Load() != 0 {
+	if r.seats.taken.Load() != 0 {
 		r.pub.Store(p)
 		return false
 	}

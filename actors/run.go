@@ -58,7 +58,7 @@ func (r *Route) leave(w *worker) {
 	if done {
 		r.sys.left()
 	} else {
-		go r.run(true)
+		r.sys.spawn(r, true)
 	}
 }
 
@@ -137,7 +137,7 @@ func (r *Route) linger(w *worker, n int) bool {
 	}
 	m.wake, m.eager = w.wake, d > r.sys.cfg.Linger
 	m.mu.Unlock()
-	w.sleep(d)
+	r.sys.sleep(w, d)
 	m.mu.Lock()
 	m.wake, m.eager = nil, false
 	m.mu.Unlock()
@@ -146,7 +146,11 @@ func (r *Route) linger(w *worker, n int) bool {
 
 // sleep waits for d or for a signal. A signal that comes as the timer fires
 // stays in the channel and cuts the next sleep short, which does no harm.
-func (w *worker) sleep(d time.Duration) {
+func (s *System) sleep(w *worker, d time.Duration) {
+	if s.sched != nil {
+		s.sched.Sleep(d, w.wake)
+		return
+	}
 	w.timer.Reset(d)
 	select {
 	case <-w.timer.C:
@@ -196,7 +200,7 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 	at := monotone(b, prev.At)
 	next := r.sys.cfg.Law.NewState()
 	wake = next.Advance(prev.State, b)
-	r.pub.Store(&Published{State: next, Revision: prev.Revision + 1, At: at})
+	r.pub.Store(r.sys.published(next, prev.Revision+1, at))
 	finished = true
 	r.failures = 0
 	r.sys.counters.samples.Add(uint64(b.N))
@@ -264,6 +268,10 @@ func (r *Route) backOff(w *worker) {
 	}
 	r.setFailing(true)
 	defer r.setFailing(false)
+	if r.sys.sched != nil {
+		r.sys.sched.Sleep(d, w.wake)
+		return
+	}
 	w.timer.Reset(d)
 	select {
 	case <-w.timer.C:

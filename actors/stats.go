@@ -15,6 +15,8 @@ type counters struct {
 	lostInPanic atomic.Uint64
 	evicted     atomic.Uint64
 	refused     atomic.Uint64
+	reclaimed   atomic.Uint64
+	late        atomic.Uint64
 	saves       atomic.Uint64
 	saveErrors  atomic.Uint64
 	loadErrors  atomic.Uint64
@@ -33,6 +35,8 @@ type Stats struct {
 	LostInPanic uint64 // samples in those batches
 	Evicted     uint64 // routes passivated
 	Refused     uint64 // new routes refused for want of room
+	Reclaimed   uint64 // seats taken back from permits that were never ended
+	Late        uint64 // permits ended after that; what they report does not count
 	Saves       uint64 // states written to the provider
 	SaveErrors  uint64 // writes that failed
 	LoadErrors  uint64 // stored states that could not be read
@@ -48,6 +52,7 @@ func (s *System) Stats() Stats {
 		MailboxFull: c.mailboxFull.Load(), AfterClose: c.afterClose.Load(),
 		Panics: c.panics.Load(), LostInPanic: c.lostInPanic.Load(),
 		Evicted: c.evicted.Load(), Refused: c.refused.Load(),
+		Reclaimed: c.reclaimed.Load(), Late: c.late.Load(),
 		Saves: c.saves.Load(), SaveErrors: c.saveErrors.Load(), LoadErrors: c.loadErrors.Load(),
 		SaveQueue: s.saver.pending(),
 	}

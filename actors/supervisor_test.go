@@ -97,12 +97,12 @@ func TestBackOffAndFaulty(t *testing.T) {
 		if !r.Snapshot().Faulty || !v.Allow || v.Reason != physics.Faulty {
 			t.Errorf("%+v, want faulty and failing open", v)
 		}
-		seats, ok := r.Enter(1)
+		seat, ok := r.Enter(1, new(Refusal))
 		allow, _ := r.Allow(1)
-		if v, _ := r.Peek(1); seats != 1 || !ok || !allow || !v.Allow {
-			t.Errorf("Enter %d %v, Allow %v, Peek %+v: not all failing open", seats, ok, allow, v)
+		if v, _ := r.Peek(1); seat.Calls != 1 || !ok || !allow || !v.Allow {
+			t.Errorf("Enter %d %v, Allow %v, Peek %+v: not all failing open", seat.Calls, ok, allow, v)
 		}
-		r.Leave()
+		r.Leave(seat)
 		failing.Store(false)
 		time.Sleep(100 * time.Millisecond)
 		if v, _, _ := r.Decide(1); r.Snapshot().Faulty || v.Reason == physics.Faulty {
@@ -176,10 +176,10 @@ func TestFailClosed(t *testing.T) {
 		if v, _, _ := r.Decide(1); v.Allow || v.Reason != physics.Faulty {
 			t.Errorf("%+v, want rejected as faulty", v)
 		}
-		seats, ok := r.Enter(1)
+		seat, ok := r.Enter(1, new(Refusal))
 		allow, _ := r.Allow(1)
-		if v, _ := r.Peek(1); seats != 0 || !ok || allow || v.Allow {
-			t.Errorf("Enter %d %v, Allow %v, Peek %+v: not all failing closed", seats, ok, allow, v)
+		if v, _ := r.Peek(1); seat.Calls != 0 || !ok || allow || v.Allow {
+			t.Errorf("Enter %d %v, Allow %v, Peek %+v: not all failing closed", seat.Calls, ok, allow, v)
 		}
 	})
 }

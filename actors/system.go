@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,10 +25,13 @@ type Config struct {
 	Node     string             // this node's name in the provider; required with one
 	Logger   *slog.Logger       // default: discard
 
+	Random func() float64 // uniform in [0,1), for laws that draw; default math/rand/v2
+
 	MaxRoutes   int           // routes held; default 1,000,000
 	MailboxSize int           // samples waiting per route; default 4096
 	Linger      time.Duration // how long a busy actor waits for more; default 1 ms
 	IdleAfter   time.Duration // idle routes are passivated after it; default 15 min
+	PermitTTL   time.Duration // seats held for longer are taken back; default 1 min
 
 	BackOff     time.Duration // after a first panic; default 10 ms
 	MaxBackOff  time.Duration // at most; default 5 s
@@ -51,6 +55,7 @@ func (c Config) withDefaults() Config {
 	c.MailboxSize = cmp.Or(c.MailboxSize, 4096)
 	c.Linger = cmp.Or(c.Linger, time.Millisecond)
 	c.IdleAfter = cmp.Or(c.IdleAfter, 15*time.Minute)
+	c.PermitTTL = cmp.Or(c.PermitTTL, time.Minute)
 	c.BackOff = cmp.Or(c.BackOff, 10*time.Millisecond)
 	c.MaxBackOff = cmp.Or(c.MaxBackOff, 5*time.Second)
 	c.MaxFailures = cmp.Or(c.MaxFailures, 5)
@@ -66,7 +71,8 @@ func (c Config) withDefaults() Config {
 type System struct {
 	cfg      Config
 	registry registry
-	coarse   *coarse // what decisions read, unless a clock was injected
+	coarse   *coarse   // what decisions read, unless a clock was injected
+	sched    Scheduler // the clock, if it runs the actors too; else nil
 	draws    bool
 	blank    *Published // what a route that nobody knows anything about begins with
 	events   stream
@@ -97,9 +103,10 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 	s := &System{
 		cfg:     cfg,
 		draws:   cfg.Law.Draws(),
-		blank:   &Published{State: cfg.Law.NewState(), At: math.MinInt64},
 		drained: make(chan struct{}, 1),
 	}
+	s.sched, _ = cfg.Clock.(Scheduler)
+	s.blank = s.published(cfg.Law.NewState(), 0, math.MinInt64)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.registry.table = newTable()
 	s.workers.New = newWorker
@@ -126,6 +133,23 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 	s.loops.Add(1)
 	go s.sweep()
 	return s
+}
+
+// published is the snapshot of a state that is not to be changed any more.
+func (s *System) published(st physics.State, revision uint64, at int64) *Published {
+	p := &Published{State: st, Revision: revision, At: at}
+	if s.draws {
+		p.market = st.(physics.Market)
+	}
+	return p
+}
+
+// random is the draw of one request.
+func (s *System) random() float64 {
+	if s.cfg.Random != nil {
+		return s.cfg.Random()
+	}
+	return rand.Float64()
 }
 
 // readNow is the time for decisions.
@@ -198,7 +222,10 @@ func (s *System) retireAll() {
 		r.box.retired = true
 		rouse := r.box.rouse()
 		r.box.mu.Unlock()
-		signal(rouse)
+		s.rouse(rouse)
+	}
+	if s.sched != nil {
+		s.sched.Settle()
 	}
 }
 

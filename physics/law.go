@@ -24,8 +24,8 @@ type Query struct {
 	U        float64 // uniform in [0,1); 0 unless Law.Draws; Peek: see there
 }
 
-// Peek as a Query's U asks only to explain or to show. It is not demand and
-// must leave no trace; a law that draws takes U as one half.
+// Peek as a Query's U asks only to explain or to show: nobody drew. A law that
+// draws takes U as one half.
 const Peek = -1
 
 // Ruling is the answer to a Query.
@@ -57,8 +57,8 @@ type Law interface {
 	Name() string
 	// NewState returns the state of a route nothing is known about.
 	NewState() State
-	// Draws reports whether decisions of this law use Query.U. Engines skip
-	// the random number where they do not.
+	// Draws reports whether decisions of this law use Query.U and its states
+	// are Markets. Engines skip both where they are not.
 	Draws() bool
 }
 
@@ -110,4 +110,18 @@ type State interface {
 	// ParseState sets the receiver from AppendState's form. Wrong, truncated
 	// or foreign bytes are an error, and the state must then be discarded.
 	ParseState(src []byte, now int64) error
+}
+
+// Market is a State under a law that weighs demand against supply: it must
+// know of every request, also of those that are turned away.
+type Market interface {
+	State
+	// Note books the request q, decided by this state. Once a request, and not
+	// for those who only peek. Safe for concurrent use; it neither blocks nor
+	// allocates, but for a counter the first time somebody bids in that range.
+	Note(q Query, admitted bool)
+	// Epoch goes into the Sample of every request admitted by this state, so
+	// that a measurement can tell its own requests from others. Never 0 once
+	// a state has advanced.
+	Epoch() uint32
 }

@@ -52,6 +52,7 @@ type Sample struct {
 	Voltage    float64 // volts the call was admitted with; 0: unknown
 	Inflight   float64 // calls in flight when it was admitted; 0: unknown
 	Outcome    Outcome
+	Epoch      uint32 // of the state that admitted it, see Market; 0: unknown
 }
 
 // MaxBatch is the most samples one batch holds. Kernels cannot be preempted,
@@ -71,17 +72,18 @@ type Batch struct {
 	Voltage    []float64
 	Inflight   []float64
 	Outcome    []Outcome
+	Epoch      []uint32
 
-	// Scratch is room for the law, one number a sample: what it works out per
-	// sample would not fit on an actor's small stack. It holds nothing between
-	// calls.
-	Scratch []float64
+	// Scratch and Scratch2 are room for the law, a number a sample each: what it
+	// works out per sample would not fit on an actor's small stack. They hold
+	// nothing between calls.
+	Scratch, Scratch2 []float64
 }
 
 // NewBatch returns an empty batch with room for MaxBatch samples.
 func NewBatch() *Batch {
-	// One backing array rather than six scattered ones.
-	f := make([]float64, 6*MaxBatch)
+	// One backing array rather than scattered ones.
+	f := make([]float64, 7*MaxBatch)
 	part := func(i int) []float64 { return f[i*MaxBatch : (i+1)*MaxBatch : (i+1)*MaxBatch] }
 	return &Batch{
 		Time:       make([]int64, MaxBatch),
@@ -91,6 +93,8 @@ func NewBatch() *Batch {
 		Voltage:    part(3),
 		Inflight:   part(4),
 		Scratch:    part(5),
+		Scratch2:   part(6),
+		Epoch:      make([]uint32, MaxBatch),
 		Outcome:    make([]Outcome, MaxBatch),
 	}
 }
@@ -108,6 +112,7 @@ func (b *Batch) Add(s *Sample) bool {
 	b.Voltage[i] = s.Voltage
 	b.Inflight[i] = s.Inflight
 	b.Outcome[i] = s.Outcome
+	b.Epoch[i] = s.Epoch
 	b.N = i + 1
 	return true
 }

@@ -1,21 +1,28 @@
 package vtime
 
+// event is something that will happen. Events of one instant happen in the
+// order in which they were asked for.
 type event struct {
 	at  int64
 	seq uint64
-	run func()
+	h   Handler
+	arg uint64
 }
 
 func (e *event) before(o *event) bool { return e.at < o.at || e.at == o.at && e.seq < o.seq }
 
-// heap is a binary heap of events, the next one first.
+// fanout of the heap. Four children a node halve the depth of a binary heap,
+// and a pop walks the depth; the children of a node share cache lines.
+const fanout = 4
+
+// heap holds events, the next one first.
 type heap []event
 
 func (h *heap) push(e event) {
 	s := append(*h, e)
 	i := len(s) - 1
 	for i > 0 {
-		up := (i - 1) / 2
+		up := (i - 1) / fanout
 		if !e.before(&s[up]) {
 			break
 		}
@@ -38,18 +45,21 @@ func (h *heap) pop() event {
 	}
 	i := 0
 	for {
-		down := 2*i + 1
-		if down >= n {
+		first := fanout*i + 1
+		if first >= n {
 			break
 		}
-		if down+1 < n && s[down+1].before(&s[down]) {
-			down++
+		least := first
+		for child := first + 1; child < min(first+fanout, n); child++ {
+			if s[child].before(&s[least]) {
+				least = child
+			}
 		}
-		if !s[down].before(&e) {
+		if !s[least].before(&e) {
 			break
 		}
-		s[i] = s[down]
-		i = down
+		s[i] = s[least]
+		i = least
 	}
 	s[i] = e
 	return top

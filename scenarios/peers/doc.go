@@ -3,4 +3,6 @@
 // module of its own: no user of Atrion downloads what it is compared with.
 //
 //	cd scenarios/peers && go test -bench . -cpu 1,2 -count 10
+//
+// Package tunnel has the same libraries, and more of them, in the wind tunnel.
 package peers

@@ -1,0 +1,132 @@
+package ohmic
+
+import (
+	"math"
+	"time"
+
+	"github.com/atrion-io/atrion/physics"
+)
+
+// Allow is the answer alone (6): V is above R if and only if the share of the
+// demand at or above the request is below both bounds, d(V) < min(a(N), (1-r)
+// lambda). With nothing in flight the load part always passes.
+func (s *State) Allow(q physics.Query) bool {
+	if !(q.Voltage > s.law.cfg.Floor) {
+		return false
+	}
+	m := s.market(q)
+	if m.scar == 0 && (m.free || m.rate < m.supply) {
+		return true // everyone passes, whatever they bid
+	}
+	x := s.price.position(band(q.Voltage), m.u)
+	return m.load(x) && m.fail(x)
+}
+
+// Decide explains: the same answer, with the price in volts that it follows
+// from.
+//
+//	R_load = D^-1(a(N)), R_fail = D^-1((1-r) lambda),
+//	P0 = D^-1(a(N)) under min(lambda, lambda_slow)
+//
+// They are edges of bands; in the band where demand crosses supply the draw
+// chooses the edge, so that the band is cut in parts and V > R still holds for
+// all who pass and for nobody else.
+func (s *State) Decide(q physics.Query) (physics.Ruling, physics.Terms) {
+	m := s.market(q)
+	b := 0
+	if q.Voltage > 0 {
+		b = band(q.Voltage)
+	}
+	load := s.price.price(b, m.u, m.load)
+	fail := s.price.price(b, m.u, m.fail)
+	slow := m
+	slow.rate = math.Min(m.rate, s.slow)
+	t := terms(s.law.cfg.Floor, s.price.price(b, m.u, slow.load), load, fail)
+
+	r := physics.Ruling{Allow: q.Voltage > t.Sum(), Mode: s.mode}
+	switch {
+	case r.Allow:
+	case q.Voltage > load && s.mode == physics.CircuitBreaker:
+		r.Reason, r.RetryAfter = physics.Tripped, s.calm(m)
+	case q.Voltage > load:
+		r.Reason, r.RetryAfter = physics.InsufficientVoltage, s.calm(m)
+	default:
+		r.Reason, r.RetryAfter = physics.InsufficientVoltage, time.Duration(refreshEvery)
+	}
+	return r, t
+}
+
+// terms splits the resistance, which is max(base, load, fail), into its parts:
+// what the slow rate explains, what the rise of the rate adds, and what the
+// memory of failure adds to that.
+func terms(base, slow, load, fail float64) physics.Terms {
+	t := physics.Terms{Base: base}
+	t.Pressure = math.Max(0, math.Min(slow, load)-base)
+	t.Momentum = math.Max(0, load-(base+t.Pressure))
+	t.Scar = math.Max(0, fail-((base+t.Pressure)+t.Momentum))
+	return t
+}
+
+// market is what one request meets.
+type market struct {
+	rate, supply float64 // lambda, a(N)
+	scar         float64 // r
+	u            float64
+	free         bool // nothing is in flight
+}
+
+func (s *State) market(q physics.Query) market {
+	m := market{rate: s.rate, supply: s.supply.at(float64(q.Inflight), s.law.cfg.Headroom), u: q.U, free: q.Inflight <= 0}
+	if m.u < 0 {
+		m.u = 0.5 // physics.Peek
+	}
+	if s.failures.all > s.law.cfg.Tolerance*s.failures.good {
+		m.scar = s.scar(q.Now)
+	}
+	return m
+}
+
+// scar is r, faded to now.
+func (s *State) scar(now int64) float64 {
+	share := 1.0
+	if dt := now - s.refreshed; dt > 0 {
+		share = fade(float64(dt)/1e9, s.law.cfg.FailureMemory)
+	}
+	return s.failures.ratio(share, s.law.cfg)
+}
+
+func (m market) load(x float64) bool { return m.free || float64(m.rate*x) < m.supply }
+func (m market) fail(x float64) bool { return x < 1-m.scar }
+
+// calm is how long the scar takes to fade to where half of the demand passes.
+func (s *State) calm(m market) time.Duration {
+	c := &s.law.cfg
+	excess := s.failures.all - c.Tolerance*s.failures.good
+	share := 0.5 * c.Evidence / (excess - 0.5*s.failures.all)
+	if !(share > 0 && share < 1) {
+		return time.Duration(refreshEvery)
+	}
+	return max(time.Duration(-math.Log(share)*float64(c.FailureMemory)), time.Duration(refreshEvery))
+}
+
+// Note books a request that was decided. It counts as demand, at its voltage;
+// if it was admitted, perhaps as one of a cohort; if the load turned it away,
+// as a sign that the route is at its limit.
+func (s *State) Note(q physics.Query, admitted bool) {
+	d := s.demand
+	if d == nil || !(q.Voltage > 0) {
+		return
+	}
+	// Above some thousand arrivals a second a sample of them tells as much,
+	// and processors need not pass the counter around for each.
+	if s.thin == 0 || uint32(q.U*(1<<53))&s.thin == 0 {
+		d.arrive(band(q.Voltage), s.thin+1)
+	}
+	if admitted {
+		if s.probe.counts() {
+			d.admitted[s.probe.own&1].Add(1)
+		}
+	} else if m := s.market(q); !m.load(s.price.position(band(q.Voltage), m.u)) {
+		d.shed.Add(1)
+	}
+}

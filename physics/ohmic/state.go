@@ -1,0 +1,217 @@
+package ohmic
+
+import (
+	"time"
+
+	"github.com/atrion-io/atrion/physics"
+	"github.com/atrion-io/atrion/vec"
+)
+
+// Name is the law's name in configuration, on the wire and in stored state.
+const Name = "ohmic"
+
+// Law is the law of one [Config]. It is immutable and safe for concurrent use.
+type Law struct{ cfg Config }
+
+var _ physics.Law = (*Law)(nil)
+
+// New returns the law of c; the error names every field outside its range.
+func New(c Config) (*Law, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &Law{cfg: c}, nil
+}
+
+// Name returns "ohmic".
+func (l *Law) Name() string { return Name }
+
+// Draws reports true: inside a band of voltages chance decides.
+func (l *Law) Draws() bool { return true }
+
+// NewState returns the state of a route never seen.
+func (l *Law) NewState() physics.State {
+	s := &State{law: l, price: &blank, supply: supply{limit: l.cfg.StartLimit, hold: l.cfg.StartLimit}}
+	s.supply.seal()
+	return s
+}
+
+var blank table
+
+// State is one route under the law; see [physics.State] for its two lives.
+type State struct {
+	law    *Law
+	demand *demand // nil until the first completion
+	price  *table
+
+	refreshed int64 // ns: the instant up to which price, rates and failures are
+	arrived   int64 // ns: the last refresh that saw arrivals
+	shedAt    int64 // ns: the last refresh that saw load rejections
+	shed      uint32
+	rate      float64 // lambda, 1/s (2)
+	slow      float64 // lambda_slow, 1/s
+	thin      uint32  // one arrival in thin+1 is counted, for all
+	restored  bool    // from a provider, with nothing completed since
+	mode      physics.Mode
+
+	failures failures
+	supply   supply
+	window   window
+	probe    probe
+}
+
+// refreshEvery is how long a price table serves.
+const refreshEvery = int64(50 * time.Millisecond)
+
+// Advance learns from the batch: the logarithms at once, the rest in order.
+func (s *State) Advance(prev physics.State, b *physics.Batch) time.Duration {
+	*s = *prev.(*State)
+	n := b.N
+	if s.demand == nil {
+		s.begin(b)
+	}
+	if n == 0 {
+		s.pass(b.Time[0])
+	} else {
+		latency, seats := b.Scratch[:n], b.Scratch2[:n]
+		vec.Ln(latency, b.Latency[:n])
+		vec.Ln(seats, b.Inflight[:n])
+		for i := range n {
+			s.observe(b, i, latency[i], seats[i])
+		}
+	}
+	s.supply.seal()
+	return s.wake()
+}
+
+// begin is the first completion: arrivals are counted from here on.
+func (s *State) begin(b *physics.Batch) {
+	s.demand = new(demand)
+	t := b.Time[0]
+	if l := b.Latency[0]; b.N > 0 && l > 0 && l < 1e6 {
+		t -= int64(l * 1e6) // arrivals began when it did
+	}
+	if s.restored {
+		s.failures.forget(fade(float64(max(t-s.refreshed, 0))/1e9, s.law.cfg.FailureMemory))
+		s.restored = false
+	}
+	s.refreshed, s.arrived, s.window.opened = t, t, t
+}
+
+// pass lets time go by up to t.
+func (s *State) pass(t int64) {
+	if t-s.refreshed >= refreshEvery {
+		s.refresh(t)
+	}
+	s.turn(t)
+}
+
+// refresh makes the price table current and forgets (1, 2, 5).
+func (s *State) refresh(t int64) {
+	c, dt := &s.law.cfg, float64(t-s.refreshed)/1e9
+	price, n := s.price.next(s.demand, fade(dt, c.BidMemory))
+	s.price = price
+	s.rate += float64((1 - fade(dt, c.RateMemory)) * (n/dt - s.rate))
+	s.slow += float64((1 - fade(dt, c.SlowMemory)) * (n/dt - s.slow))
+	s.failures.forget(fade(dt, c.FailureMemory))
+	s.thin = 0
+	for r := s.rate; r > 4000 && s.thin < 1<<15; r /= 2 {
+		s.thin = 2*s.thin + 1
+	}
+	s.refreshed = t
+	if n > 0 {
+		s.arrived = t
+	}
+	if shed := s.demand.shed.Load(); shed != s.shed {
+		s.shed, s.shedAt = shed, t
+	}
+	s.judgeMode(t)
+}
+
+// fade is e^(-dt/memory), dt in seconds.
+func fade(dt float64, memory time.Duration) float64 { return vec.Exp1(-dt / memory.Seconds()) }
+
+// observe learns from sample i of b, whose logarithms of latency and of calls in
+// flight are given.
+func (s *State) observe(b *physics.Batch, i int, latency, seats float64) {
+	t := b.Time[i]
+	s.pass(t)
+	outcome := b.Outcome[i]
+	c := completion{at: t, start: t, epoch: b.Epoch[i], gone: outcome == physics.Ignored}
+	if ms := b.Latency[i]; ms == ms {
+		c.start, c.timed, c.latency = t-int64(min(ms, 1e9)*1e6), true, max(latency, leastLn)
+	}
+	if n := b.Inflight[i]; n > 0 {
+		c.counted, c.seats, c.inflight = true, seats, n
+	}
+	if !outcome.Failed() {
+		c.good = 1 - b.ErrorRate[i]
+	}
+	if !c.gone {
+		s.failures.add(c.good)
+		s.window.add(&c)
+	}
+	s.probe.add(&c)
+	s.turn(t)
+}
+
+// leastLn is the logarithm of the least latency told apart, 1 us in ms.
+const leastLn = -6.907755278982137
+
+// completion is one sample as the parts of the law see it.
+type completion struct {
+	at, start      int64
+	latency, seats float64 // logarithms: of ms, of calls in flight at admission
+	inflight, good float64
+	epoch          uint32
+	timed, counted bool
+	gone           bool // ended without saying anything about the callee
+}
+
+// works reports whether its latency is that of a call that succeeded.
+func (c *completion) works() bool { return c.timed && c.good > 0.5 }
+
+// turn closes what is due at t.
+func (s *State) turn(t int64) {
+	if s.window.due(t) {
+		s.learn(t)
+	}
+	s.advanceProbe(t)
+}
+
+// wake asks for a tick while the price, a probe or a mode may move with time
+// alone. A route far from its limit moves with its samples.
+func (s *State) wake() time.Duration {
+	busy := s.refreshed-s.arrived < int64(time.Second)
+	near := s.rate > 0.3*s.supply.rate || s.failures.ratio(1, s.law.cfg) > 0.01
+	if busy && (near || s.probe.under()) || s.mode == physics.Shedding || s.mode == physics.CircuitBreaker {
+		return time.Duration(refreshEvery)
+	}
+	return 0
+}
+
+// judgeMode reports what goes on, with hysteresis. It decides nothing.
+func (s *State) judgeMode(t int64) {
+	r := s.failures.ratio(1, s.law.cfg)
+	switch {
+	case r > 0.9, s.mode == physics.CircuitBreaker && r >= 0.5:
+		s.mode = physics.CircuitBreaker
+	case t-s.shedAt < int64(time.Second) && s.shedAt > 0:
+		s.mode = physics.Shedding
+	case s.probe.judged == 0:
+		s.mode = physics.Bootstrap
+	default:
+		s.mode = physics.Operational
+	}
+}
+
+// Mode is the reported mode.
+func (s *State) Mode() physics.Mode { return s.mode }
+
+// Epoch is stamped on those admitted now, so that a probe knows its own.
+func (s *State) Epoch() uint32 { return s.probe.epoch }
+
+// Break returns 0: this law has no break point.
+func (s *State) Break() float64 { return 0 }
+
+func clip(x, low, high float64) float64 { return min(max(x, low), high) }

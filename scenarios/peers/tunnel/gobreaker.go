@@ -1,0 +1,72 @@
+package tunnel
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/atrion-io/atrion/internal/sim"
+)
+
+var errFailed = errors.New("failed")
+
+// failure is how an outcome is told to a library that takes an error.
+func failure(k sim.Kind) error {
+	if k == sim.OK {
+		return nil
+	}
+	return errFailed
+}
+
+// sony is gobreaker by its two-step interface, whose callback carries the
+// generation of the admission: a late outcome of an earlier state is dropped by
+// the library itself.
+type sony struct {
+	clock
+	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	calls   seats[func(error)]
+	state   gobreaker.State
+}
+
+func newSony(s gobreaker.Settings) sim.Factory {
+	return func(env *sim.Env) sim.Controller {
+		c := &sony{clock: newClock(env)}
+		// State() would begin a new window when asked; being told does not.
+		s.OnStateChange = func(_ string, _, to gobreaker.State) { c.state = to }
+		c.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](s)
+		return c
+	}
+}
+
+// tunedSony trips on half of at least twenty requests failing within ten
+// seconds, the setting that its users' guides converge on; the default counts
+// six failures in a row.
+func tunedSony() gobreaker.Settings {
+	return gobreaker.Settings{
+		MaxRequests: 10,
+		Interval:    10 * time.Second,
+		Timeout:     5 * time.Second,
+		ReadyToTrip: func(n gobreaker.Counts) bool {
+			return n.Requests >= 20 && 2*n.TotalFailures >= n.Requests
+		},
+	}
+}
+
+func (c *sony) Admit(sim.Attempt) (sim.Ticket, bool) {
+	c.sync()
+	done, err := c.breaker.Allow()
+	if err != nil {
+		return 0, false
+	}
+	return c.calls.put(done), true
+}
+
+func (c *sony) Done(t sim.Ticket, _ float64, k sim.Kind) {
+	c.sync()
+	c.calls.take(t)(failure(k))
+}
+
+func (c *sony) Inspect() sim.Gauge {
+	return sim.Gauge{N: float64(c.calls.len()), Mode: c.state.String()}
+}

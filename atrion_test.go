@@ -21,8 +21,20 @@ import (
 	"github.com/atrion-io/atrion/providers/memory"
 )
 
+// published is the classic law: what these tests say of numbers is true of it.
+func published() physics.Law {
+	law, err := classic.New(classic.DefaultConfig())
+	if err != nil {
+		panic(err)
+	}
+	return law
+}
+
 func newEngine(t testing.TB, cfg atrion.Config) *atrion.Engine {
 	t.Helper()
+	if cfg.Law == nil {
+		cfg.Law = published()
+	}
 	e, err := atrion.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -547,7 +559,7 @@ func TestNoRoomToComeBack(t *testing.T) {
 func TestRestartComesBackTripped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := mustMemory(t)
-		e, err := atrion.New(atrion.Config{Provider: store, Node: "n"})
+		e, err := atrion.New(atrion.Config{Law: published(), Provider: store, Node: "n"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/physics/ohmic"
 )
 
 func Example() {
@@ -35,11 +36,14 @@ func Example() {
 
 func ExampleRoute_Acquire() {
 	ctx := context.Background()
-	eng, _ := atrion.New(atrion.Config{})
+	cfg := ohmic.DefaultConfig()
+	cfg.Floor = 12 // volts below which nobody gets in, even when all is well
+	law, _ := ohmic.New(cfg)
+	eng, _ := atrion.New(atrion.Config{Law: law})
 	defer eng.Close(ctx)
 	route, _ := eng.Route("search")
 
-	permit, err := route.Acquire(ctx, atrion.Voltage(5)) // too little for any route
+	permit, err := route.Acquire(ctx, atrion.Voltage(5))
 	var rejected *atrion.RejectedError
 	if errors.As(err, &rejected) {
 		d := rejected.Decision
@@ -57,5 +61,5 @@ func ExampleEngine_Decide() {
 	// What the original library calls route(id, telemetry).
 	d, err := eng.Decide("api/checkout", atrion.Telemetry{Latency: 45 * time.Millisecond, ErrorRate: 0.01, Saturation: 0.3})
 	fmt.Println(d.Allow, d.Mode, d.Resistance, err)
-	// Output: true bootstrap 12 <nil>
+	// Output: true bootstrap 0 <nil>
 }

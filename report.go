@@ -97,7 +97,7 @@ func (e *Engine) Explain(name string, voltage float64) (Explanation, error) {
 		LastSeen: -1,
 	}
 	if p.Revision > 0 {
-		x.LastSeen = time.Duration(max(e.sys.Now()-p.At, 0))
+		x.LastSeen = time.Duration(max(e.sys.Now()-p.Seen, 0))
 	}
 	return x, nil
 }

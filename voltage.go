@@ -1,6 +1,6 @@
 package atrion
 
-// AcquireOption changes one Acquire or Do. Options are Voltage and Tier.
+// AcquireOption changes one Acquire or Do. Options are Voltage, Tier and Retry.
 type AcquireOption interface{ acquireOption() }
 
 // Voltage is what a request bids, in volts: above 0, at most 1e9. Only ratios
@@ -9,6 +9,24 @@ type AcquireOption interface{ acquireOption() }
 type Voltage float64
 
 func (Voltage) acquireOption() {}
+
+// Retry marks a request as its n-th try after the first. Each makes it bid a
+// fifth less, up to ten: when there is not enough for all, those who have not
+// had a try yet go first, and a storm of retries sheds itself. Three retries
+// stay above the next lower tier. A retry that is rejected should not be retried
+// before RejectedError's RetryAfter.
+type Retry int
+
+func (Retry) acquireOption() {}
+
+// retryBid is what the n-th retry bids, as a share of the first try.
+func retryBid(n Retry) float64 {
+	share := 1.0
+	for range min(n, 10) {
+		share *= 0.8
+	}
+	return share
+}
 
 // Tier is a named voltage, for callers who think in classes.
 type Tier uint8
@@ -57,7 +75,7 @@ func ParseTier(name string) (t Tier, ok bool) {
 
 // bid returns the voltage the options ask for, the last one winning.
 func (e *Engine) bid(options []AcquireOption) (float64, error) {
-	v := e.cfg.Voltage
+	v, share := e.cfg.Voltage, 1.0
 	// A type switch rather than a method call: a call through the interface
 	// would make every caller's options escape to the heap.
 	for _, o := range options {
@@ -66,10 +84,12 @@ func (e *Engine) bid(options []AcquireOption) (float64, error) {
 			v = float64(o)
 		case Tier:
 			v = o.Voltage()
+		case Retry:
+			share = retryBid(o)
 		}
 	}
 	if !validVoltage(v) {
 		return 0, invalid("Voltage", v, allowedVoltage)
 	}
-	return v, nil
+	return v * share, nil
 }

@@ -27,6 +27,7 @@ type Published struct {
 	market   physics.Market // State, if the law weighs demand; else nil
 	Revision uint64         // grows by one with every batch
 	At       int64          // ns: the latest time the state knows of
+	Seen     int64          // ns: the latest sample
 	Faulty   bool           // the actor fails; decisions fail open or closed
 }
 

@@ -200,7 +200,11 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 	at := monotone(b, prev.At)
 	next := r.sys.cfg.Law.NewState()
 	wake = next.Advance(prev.State, b)
-	r.pub.Store(r.sys.published(next, prev.Revision+1, at))
+	p := r.sys.published(next, prev.Revision+1, at)
+	if p.Seen = prev.Seen; b.N > 0 {
+		p.Seen = at
+	}
+	r.pub.Store(p)
 	finished = true
 	r.failures = 0
 	r.sys.counters.samples.Add(uint64(b.N))

@@ -137,7 +137,7 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 
 // published is the snapshot of a state that is not to be changed any more.
 func (s *System) published(st physics.State, revision uint64, at int64) *Published {
-	p := &Published{State: st, Revision: revision, At: at}
+	p := &Published{State: st, Revision: revision, At: at, Seen: at}
 	if s.draws {
 		p.market = st.(physics.Market)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/atrion-io/atrion/bus"
 	"github.com/atrion-io/atrion/client"
 	"github.com/atrion-io/atrion/internal/lawtest"
+	"github.com/atrion-io/atrion/physics/classic"
 )
 
 // rig is a node in the test's process: a real NATS server on a real socket, an
@@ -56,6 +57,13 @@ func newRig(t *testing.T, cfg atrion.Config, opts bus.Options) *rig {
 // serve adds a node to the rig's NATS.
 func (r *rig) serve(cfg atrion.Config, opts bus.Options) (*atrion.Engine, *bus.Service) {
 	r.t.Helper()
+	if cfg.Law == nil { // what these tests say of numbers is true of the published law
+		law, err := classic.New(classic.DefaultConfig())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		cfg.Law = law
+	}
 	eng, err := atrion.New(cfg)
 	if err != nil {
 		r.t.Fatal(err)
@@ -224,7 +232,7 @@ func TestHostileMessagesChangeNothing(t *testing.T) {
 	for range 30 {
 		now.Add(int64(time.Second))
 		if _, err := r.eng.Decide("r", atrion.Telemetry{Latency: 45 * time.Millisecond, ErrorRate: 0.02, Saturation: 0.4}); err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 	}
 	route, err := r.eng.Route("r")
@@ -245,14 +253,14 @@ func TestHostileMessagesChangeNothing(t *testing.T) {
 	pack := func(v any) string {
 		b, err := msgpack.Marshal(v)
 		if err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		return string(b)
 	}
 	hexed := func(s string) string {
 		b, err := hex.DecodeString(s)
 		if err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		return string(b)
 	}
@@ -400,11 +408,11 @@ func TestEventsOnTheBus(t *testing.T) {
 	for _, want := range []string{"operational", "circuit_breaker"} {
 		m, err := sub.NextMsg(5 * time.Second)
 		if err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		var v map[string]any
 		if err := json.Unmarshal(m.Data, &v); err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		if m.Subject != "atrion.event.transition.api/x" || v["event"] != "transition" || v["to"] != want || v["node"] != "n1" || v["route"] != "api/x" {
 			t.Errorf("%s %s, want a transition to %s", m.Subject, m.Data, want)
@@ -486,7 +494,7 @@ func TestDrain(t *testing.T) {
 	const n = 500
 	for range n {
 		if err := r.nc.PublishRequest("atrion.route.r", inbox, nil); err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		r.publish("atrion.telemetry.r", `{"l": 1}`)
 	}

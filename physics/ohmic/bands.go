@@ -14,18 +14,24 @@ const (
 )
 
 // steps are 2^(i/16), from square roots: those are rounded alike everywhere,
-// which Exp2 is not.
+// which Exp2 is not. They are kept to 20 bits, so that differences of prices,
+// and the sums of those, are exact.
 var steps = func() (s [perOctave]float64) {
 	s[0] = 1
 	root := 2.0
 	for width := perOctave / 2; width > 0; width /= 2 {
 		root = math.Sqrt(root)
 		for i := 0; i < perOctave; i += 2 * width {
-			s[i+width] = s[i] * root
+			s[i+width] = short(s[i] * root)
 		}
 	}
 	return s
 }()
+
+// short rounds x down to 20 significant bits.
+func short(x float64) float64 {
+	return math.Float64frombits(math.Float64bits(x) &^ (1<<33 - 1))
+}
 
 // edge is the lower edge of band b and the upper one of the band below, in volts.
 func edge(b int) float64 { return math.Ldexp(steps[b&(perOctave-1)], b>>4+lowest) }

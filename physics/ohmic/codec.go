@@ -96,7 +96,7 @@ func (s *State) ParseState(src []byte, now int64) error {
 		s.probe.stage = steady
 	}
 	p.known, p.hold = src[1]&flagKnown != 0, p.limit
-	p.seal()
+	s.seal()
 	s.restored = true
 	s.judgeMode(now)
 	if src[1]&flagTripped != 0 && s.scar(now) >= 0.5 {

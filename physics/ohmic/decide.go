@@ -14,10 +14,10 @@ func (s *State) Allow(q physics.Query) bool {
 	if !(q.Voltage > s.law.cfg.Floor) {
 		return false
 	}
-	m := s.market(q)
-	if m.scar == 0 && (m.free || m.rate < m.supply) {
+	if !s.failing && (q.Inflight <= 0 || s.rate < s.supply.at(q.Inflight)) {
 		return true // everyone passes, whatever they bid
 	}
+	m := s.market(q)
 	x := s.price.position(band(q.Voltage), m.u)
 	return m.load(x) && m.fail(x)
 }
@@ -60,11 +60,22 @@ func (s *State) Decide(q physics.Query) (physics.Ruling, physics.Terms) {
 // what the slow rate explains, what the rise of the rate adds, and what the
 // memory of failure adds to that.
 func terms(base, slow, load, fail float64) physics.Terms {
-	t := physics.Terms{Base: base}
-	t.Pressure = math.Max(0, math.Min(slow, load)-base)
-	t.Momentum = math.Max(0, load-(base+t.Pressure))
-	t.Scar = math.Max(0, fail-((base+t.Pressure)+t.Momentum))
-	return t
+	pressed := max(base, min(slow, load))
+	loaded := max(base, load)
+	return physics.Terms{
+		Base: base, Pressure: rest(base, pressed), Momentum: rest(pressed, loaded), Scar: rest(loaded, max(loaded, fail)),
+	}
+}
+
+// rest is what must be added to part to get all, which is not less. Prices have
+// 20 bits, so the difference and the sum are exact as long as the one is not
+// less than the 2^33rd part of the other; then the sum may be an ulp too high.
+func rest(part, all float64) float64 {
+	x := all - part
+	for part+x < all {
+		x = math.Nextafter(x, all)
+	}
+	return x
 }
 
 // market is what one request meets.
@@ -76,11 +87,11 @@ type market struct {
 }
 
 func (s *State) market(q physics.Query) market {
-	m := market{rate: s.rate, supply: s.supply.at(float64(q.Inflight), s.law.cfg.Headroom), u: q.U, free: q.Inflight <= 0}
+	m := market{rate: s.rate, supply: s.supply.at(q.Inflight), u: q.U, free: q.Inflight <= 0}
 	if m.u < 0 {
 		m.u = 0.5 // physics.Peek
 	}
-	if s.failures.all > s.law.cfg.Tolerance*s.failures.good {
+	if s.failing {
 		m.scar = s.scar(q.Now)
 	}
 	return m

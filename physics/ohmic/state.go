@@ -20,6 +20,7 @@ func New(c Config) (*Law, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	c.Floor = short(c.Floor)
 	return &Law{cfg: c}, nil
 }
 
@@ -32,7 +33,7 @@ func (l *Law) Draws() bool { return true }
 // NewState returns the state of a route never seen.
 func (l *Law) NewState() physics.State {
 	s := &State{law: l, price: &blank, supply: supply{limit: l.cfg.StartLimit, hold: l.cfg.StartLimit}}
-	s.supply.seal()
+	s.supply.seal(l.cfg.Headroom)
 	return s
 }
 
@@ -50,6 +51,7 @@ type State struct {
 	shed      uint32
 	rate      float64 // lambda, 1/s (2)
 	slow      float64 // lambda_slow, 1/s
+	failing   bool    // r is not 0
 	thin      uint32  // one arrival in thin+1 is counted, for all
 	restored  bool    // from a provider, with nothing completed since
 	mode      physics.Mode
@@ -80,8 +82,14 @@ func (s *State) Advance(prev physics.State, b *physics.Batch) time.Duration {
 			s.observe(b, i, latency[i], seats[i])
 		}
 	}
-	s.supply.seal()
+	s.seal()
 	return s.wake()
+}
+
+// seal makes what decisions read follow from what was learned.
+func (s *State) seal() {
+	s.supply.seal(s.law.cfg.Headroom)
+	s.failing = s.failures.all > float64(s.law.cfg.Tolerance*s.failures.good)
 }
 
 // begin is the first completion: arrivals are counted from here on.
@@ -153,6 +161,7 @@ func (s *State) observe(b *physics.Batch, i int, latency, seats float64) {
 	}
 	s.probe.add(&c)
 	s.turn(t)
+	s.judgeMode(t)
 }
 
 // leastLn is the logarithm of the least latency told apart, 1 us in ms.

@@ -198,6 +198,7 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 		b.Time[0] = max(r.sys.cfg.Clock.Now(), prev.At)
 	}
 	at := monotone(b, prev.At)
+	b.Seats = r.seats.taken.Load()
 	next := r.sys.cfg.Law.NewState()
 	wake = next.Advance(prev.State, b)
 	p := r.sys.published(next, prev.Revision+1, at)

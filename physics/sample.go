@@ -65,6 +65,7 @@ const MaxBatch = 1024
 // with NewBatch.
 type Batch struct {
 	N          int
+	Seats      int64 // calls in flight when the batch was taken
 	Time       []int64
 	Latency    []float64
 	ErrorRate  []float64
@@ -118,4 +119,4 @@ func (b *Batch) Add(s *Sample) bool {
 }
 
 // Reset empties the batch.
-func (b *Batch) Reset() { b.N = 0 }
+func (b *Batch) Reset() { b.N, b.Seats = 0, 0 }

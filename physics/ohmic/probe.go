@@ -48,6 +48,10 @@ func (p *probe) dips() bool  { return p.stage == steady && p.step != idle }
 // counts reports whether admissions must be counted now.
 func (p *probe) counts() bool { return p.step == open }
 
+// first is the cohort of a route never seen: it is under way before anything
+// has completed.
+func (p *probe) first() { p.step, p.epoch, p.own = open, 1, 1 }
+
 // start opens a cohort of at least size admissions.
 func (s *State) startCohort(t int64, size float64) {
 	p := &s.probe
@@ -56,6 +60,9 @@ func (s *State) startCohort(t int64, size float64) {
 	p.admitted, p.done, p.timed, p.lnLatency, p.counted, p.lnSeats = 0, 0, 0, 0, 0, 0
 	s.demand.admitted[p.own&1].Store(0)
 }
+
+// startSize is that of a cohort of slow start.
+func (s *State) startSize() float64 { return min(64, math.Ceil(s.supply.limit)) }
 
 func (s *State) closeCohort(t int64) {
 	p := &s.probe
@@ -93,7 +100,7 @@ func (s *State) advanceProbe(t int64) {
 	switch p.step {
 	case idle:
 		if p.stage == slowStart {
-			s.startCohort(t, min(64, math.Ceil(s.supply.limit)))
+			s.startCohort(t, s.startSize())
 		}
 	case settling:
 		if t >= p.until {

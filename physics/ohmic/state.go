@@ -33,7 +33,9 @@ func (l *Law) Draws() bool { return true }
 // NewState returns the state of a route never seen.
 func (l *Law) NewState() physics.State {
 	s := &State{law: l, price: &blank, supply: supply{limit: l.cfg.StartLimit, hold: l.cfg.StartLimit}}
-	s.supply.seal(l.cfg.Headroom)
+	s.probe.first()
+	s.probe.size = s.startSize()
+	s.seal()
 	return s
 }
 
@@ -103,7 +105,8 @@ func (s *State) begin(b *physics.Batch) {
 		s.failures.forget(fade(float64(max(t-s.refreshed, 0))/1e9, s.law.cfg.FailureMemory))
 		s.restored = false
 	}
-	s.refreshed, s.arrived, s.window.opened = t, t, t
+	s.refreshed, s.arrived, s.window.opened, s.probe.opened = t, t, t, t
+	s.demand.admitted[s.probe.own&1].Store(uint32(b.Seats) + uint32(b.N))
 }
 
 // pass lets time go by up to t.

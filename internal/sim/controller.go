@@ -65,11 +65,11 @@ type Inspector interface{ Inspect() Gauge }
 
 // Env is what a controller gets from the simulator.
 type Env struct {
-	Now  func() int64               // virtual time, ns
-	At   func(t int64, run func())  // calls run at instant t
-	Rand *rand.Rand                 // the controller's own seeded stream
-	Loop any                        // the *vtime.Loop: the clock and scheduler of an engine under test
-	Cap  float64                    // the backend's true concurrency; for the arms that may know it
+	Now  func() int64                // virtual time, ns
+	At   func(t int64, run func())   // calls run at instant t
+	Rand *rand.Rand                  // the controller's own seeded stream
+	Loop any                         // the *vtime.Loop: the clock and scheduler of an engine under test
+	Cap  float64                     // the backend's true concurrency; for the arms that may know it
 	Look func() (busy, wait float64) // busy share of servers and queueing delay of the head in ms; for privileged arms
 }
 

@@ -11,7 +11,6 @@ const (
 	service
 	failure
 	retries
-	balance
 	voltage
 	telemetry
 	controller

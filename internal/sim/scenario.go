@@ -49,7 +49,7 @@ type Backend struct {
 	Service  Service // work of an attempt
 	Sharing  bool    // all attempts share the servers equally, instead of waiting in a queue
 	Bound    int     // attempts that may wait at a replica, the next one is refused at once; 0: no bound
-	Slow     float64 // congestion: service takes 1+Slow*min(1, waiting/(4 servers)) as long
+	Slow     float64 // congestion: service takes 1+Slow*min(1, waiting/(4 servers)) as long; of a shared backend, those servers that are alive
 
 	Errors    Curve      // share of attempts that fail; unset: none
 	ErrorCost float64    // share of its work that a failing attempt does; 0: it fails after 2 ms and needs no server

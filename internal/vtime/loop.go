@@ -18,6 +18,7 @@ import (
 type Loop struct {
 	now      int64
 	seq      uint64
+	fired    uint64
 	events   heap
 	ready    []*proc
 	asleep   map[chan struct{}]*proc
@@ -72,6 +73,9 @@ func (l *Loop) after(d time.Duration) int64 {
 	return math.MaxInt64
 }
 
+// Fired returns the number of events that have happened.
+func (l *Loop) Fired() uint64 { return l.fired }
+
 // Run runs all events up to and including instant until and leaves the clock
 // there.
 func (l *Loop) Run(until int64) {
@@ -82,6 +86,7 @@ func (l *Loop) Run(until int64) {
 			e.at = l.now + 1
 		}
 		l.now = e.at
+		l.fired++
 		e.h.Fire(e.arg)
 		if len(l.ready) > 0 {
 			l.settle()

@@ -1,6 +1,9 @@
 package tuner
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // Alarm is the side on which a series has left its limits.
 type Alarm int8
@@ -61,6 +64,7 @@ type Detector struct {
 	age   int64 // ns counted so far, stops at Warmup
 	since int64 // ns counted since the alarm began or ended
 	alarm Alarm
+	begun bool // something was observed
 }
 
 // track is a smoothed series and the mean and variance of it.
@@ -68,7 +72,7 @@ type track struct {
 	level    float64 // the smoothed series
 	mean     float64
 	variance float64
-	weight   float64 // observations remembered; 0 before the first
+	weight   float64 // seconds remembered
 }
 
 // maxValue bounds what is observed, so that no square overflows.
@@ -86,9 +90,9 @@ func (c *DetectorConfig) Observe(d *Detector, now int64, value float64) Event {
 		return None
 	}
 	value = clamp(value, maxValue)
-	if d.normal.weight == 0 {
-		d.last, d.since = now, math.MaxInt64/2 // calm for ever
-		d.normal = track{level: value, mean: value, weight: 1}
+	if !d.begun {
+		d.begun, d.last, d.since = true, now, math.MaxInt64/2 // calm for ever
+		d.normal = track{level: value, mean: value}
 		return None
 	}
 	before := d.last
@@ -132,7 +136,7 @@ func (c *DetectorConfig) Observe(d *Detector, now int64, value float64) Event {
 			event = Relapsed
 		}
 		d.alarm, d.since = side, 0
-		d.recent = track{level: value, mean: value, weight: 1}
+		d.recent = track{level: value, mean: value}
 		return event
 	}
 
@@ -157,15 +161,19 @@ func (t *track) smooth(c *DetectorConfig, step int64, value float64) {
 }
 
 // learn moves mean and variance towards the level, its influence bounded to
-// Winsor sigma. The weight is the sum of what is remembered, so that the first
-// observations make a plain mean and not one that starts at zero.
+// Winsor sigma. A level counts for the time since the one before, not for one:
+// a hundred times the traffic must not teach a hundred times faster. The weight
+// is the sum of what is remembered, so that the first observations make a plain
+// mean and not one that starts at zero.
 func (t *track) learn(c *DetectorConfig, step int64, sigma float64) {
-	t.weight = t.weight/(1+math.Ln2*float64(step)/float64(c.HalfLife)) + 1
+	forget := math.Ln2 * float64(step) / float64(c.HalfLife)
+	seconds := float64(step) / float64(time.Second)
+	t.weight = t.weight/(1+forget) + seconds
 	delta := t.level - t.mean
 	if sigma > 0 {
 		delta = clamp(delta, float64(c.Winsor*sigma))
 	}
-	gain := 1 / t.weight
+	gain := seconds / t.weight
 	t.mean += float64(gain * delta)
 	t.variance = (1 - gain) * (t.variance + float64(gain*float64(delta*delta)))
 }
@@ -177,54 +185,55 @@ func (c *DetectorConfig) sigma(t *track) float64 {
 	return math.Sqrt(t.variance + float64(share*share) + float64(c.Floor*c.Floor))
 }
 
-// side says on which side the level is and how many sigma out; 0 while that
-// means nothing yet.
+// side says on which side the clipped level is and how many sigma out; 0 while
+// that means nothing yet.
 func (c *DetectorConfig) side(d *Detector) (Alarm, float64) {
-	score := c.Score(d)
-	if d.age < int64(c.Warmup) {
+	score := c.score(d, d.normal.level)
+	switch {
+	case d.age < int64(c.Warmup), score < 0 && !c.TwoSided:
 		return High, 0
-	}
-	if score < 0 {
-		if !c.TwoSided {
-			return High, 0
-		}
+	case score < 0:
 		return Low, -score
 	}
 	return High, score
 }
 
+func (c *DetectorConfig) score(d *Detector, level float64) float64 {
+	sigma := c.sigma(&d.normal)
+	if !(sigma > 0) {
+		return 0
+	}
+	return (level - d.normal.mean) / sigma
+}
+
 // Alarm is the present state.
 func (d *Detector) Alarm() Alarm { return d.alarm }
 
-// Level is the smoothed value that is held against the limits.
-func (d *Detector) Level() float64 { return d.normal.level }
+// Level is the smoothed value, in the unit of the values. While calm it is the
+// one held against the limits, of clipped values; while alarmed it is that of
+// all values since the alarm, as they were, so that it shows how bad it is.
+func (d *Detector) Level() float64 {
+	if d.alarm != Calm {
+		return d.recent.level
+	}
+	return d.normal.level
+}
 
 // Mean is what is normal, in the unit of the values.
 func (d *Detector) Mean() float64 { return d.normal.mean }
 
 // Warm reports whether enough was seen to raise an alarm.
 func (c *DetectorConfig) Warm(d *Detector) bool {
-	return d.normal.weight > 0 && d.age >= int64(c.Warmup)
+	return d.begun && d.age >= int64(c.Warmup)
 }
 
 // Sigma is the standard deviation of the level around the mean, in the unit of
 // the values, and at least the floor.
 func (c *DetectorConfig) Sigma(d *Detector) float64 { return c.sigma(&d.normal) }
 
-// Score is how many sigma the level is above the mean (below: negative). Its
-// absolute value stays at or under Clip while the mean stands still. It is 0
-// while nothing has varied.
-func (c *DetectorConfig) Score(d *Detector) float64 { return c.Distance(d, d.normal.level) }
-
-// Distance is how many sigma any value is above the mean (below: negative).
-// Unlike Score it is not bounded: it tells an operator how bad a value is.
-func (c *DetectorConfig) Distance(d *Detector, value float64) float64 {
-	sigma := c.sigma(&d.normal)
-	if !(sigma > 0) {
-		return 0
-	}
-	return (value - d.normal.mean) / sigma
-}
+// Score is how many sigma the level is above the mean (below: negative). It is
+// 0 while nothing has varied.
+func (c *DetectorConfig) Score(d *Detector) float64 { return c.score(d, d.Level()) }
 
 // Limits are mean - Raise sigma and mean + Raise sigma: a level outside raises
 // the alarm. Where TwoSided is not set the lower one is -Inf.

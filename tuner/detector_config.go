@@ -55,9 +55,9 @@ type DetectorConfig struct {
 	Clear float64
 
 	// Clip is the sigma from the mean at which a value is clipped before it
-	// is smoothed. Default 12, range [2 Raise, 1000]: in a sparse series half
-	// of it must pass Raise, or one value could never alarm. Raising it lets
-	// fewer values decide.
+	// is smoothed. Default 10.5, range (2 Raise, 1000]: in a sparse series a
+	// value is half of the level, and half of Clip must pass Raise or no
+	// value could alarm alone. Raising it lets fewer values decide.
 	Clip float64
 
 	// Winsor is the sigma from the mean at which the influence of a level on
@@ -90,7 +90,7 @@ func DefaultDetector() DetectorConfig {
 		Warmup:     10 * time.Minute,
 		Raise:      5,
 		Clear:      2.5,
-		Clip:       12,
+		Clip:       10.5,
 		Winsor:     4,
 		FloorShare: 0.01,
 		TwoSided:   true,
@@ -117,7 +117,7 @@ func (c DetectorConfig) Validate() error {
 	check(c.Warmup >= 0 && c.Warmup <= maxDuration, "Warmup", c.Warmup, "0 to 10000h")
 	check(c.Raise >= 1 && c.Raise <= 100, "Raise", c.Raise, "1 to 100 sigma")
 	check(c.Clear >= 0 && c.Clear <= c.Raise, "Clear", c.Clear, "0 to Raise")
-	check(c.Clip >= 2*c.Raise && c.Clip <= 1000, "Clip", c.Clip, "2 Raise to 1000 sigma")
+	check(c.Clip > 2*c.Raise && c.Clip <= 1000, "Clip", c.Clip, "above 2 Raise, at most 1000 sigma")
 	check(c.Winsor >= 1 && c.Winsor <= 1000, "Winsor", c.Winsor, "1 to 1000 sigma")
 	check(c.FloorShare >= 0 && c.FloorShare <= 1, "FloorShare", c.FloorShare, "0 to 1")
 	check(c.Floor >= 0 && c.Floor <= 1e9, "Floor", c.Floor, "0 to 1e9")

@@ -112,6 +112,12 @@ type State interface {
 	ParseState(src []byte, now int64) error
 }
 
+// Limited is a State that knows how many calls its route can take at a time.
+type Limited interface {
+	// Limit is that number as learned so far, and held now.
+	Limit() (learned, held float64)
+}
+
 // Market is a State under a law that weighs demand against supply: it must
 // know of every request, also of those that are turned away.
 type Market interface {

@@ -13,7 +13,7 @@ import (
 // would learn again what it forgets by a slow start.
 func (s *State) Settled(now int64) bool {
 	return s.demand == nil && s.failures.all == 0 ||
-		now-s.refreshed > int64(10*time.Second) && s.scar(now) < 0.01 && !s.probe.dips()
+		now-s.refreshed > int64(10*time.Second) && s.scar(now) < 0.01 && !(s.probe.stage == steady && s.probe.under())
 }
 
 // Departs reports whether saved misleads about what the route has learned: a

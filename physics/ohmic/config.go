@@ -19,6 +19,12 @@ type Config struct {
 	// sharing backends collapse in one run of two hundred.
 	Headroom float64
 
+	// Reserve is eta: a band of voltages passes up to the hard cap if the demand
+	// at or above it is no more than that share of what the callee completes at
+	// its limit. Default 0.9, range [0, 1]; 0 leaves the slope of the supply alone
+	// to keep seats for them. Raising it admits more at the edge.
+	Reserve float64
+
 	// BidMemory is tau_H, how long the voltages of arrivals are remembered.
 	// Default 1 s, range [50 ms, 1 min].
 	BidMemory time.Duration
@@ -59,7 +65,7 @@ type Config struct {
 // DefaultConfig returns the constants that docs/physics.md measures.
 func DefaultConfig() Config {
 	return Config{
-		Headroom: 0.2, BidMemory: time.Second, RateMemory: 100 * time.Millisecond, SlowMemory: 5 * time.Second,
+		Headroom: 0.2, Reserve: 0.9, BidMemory: time.Second, RateMemory: 100 * time.Millisecond, SlowMemory: 5 * time.Second,
 		FailureMemory: time.Second, Tolerance: 2.5, Evidence: 5,
 		DipDepth: 0.6, Knee: 1.35, Congested: 1.6, StartLimit: 8, LeastLimit: 4,
 		DipEvery: time.Second, DipAtMost: 10 * time.Second,
@@ -81,6 +87,7 @@ func (c Config) Validate() error {
 	}
 	ranged("Floor", c.Floor, 0, 1e9)
 	ranged("Headroom", c.Headroom, 0.05, 1)
+	ranged("Reserve", c.Reserve, 0, 1)
 	span("BidMemory", c.BidMemory, 50*time.Millisecond, time.Minute)
 	span("RateMemory", c.RateMemory, 10*time.Millisecond, 10*time.Second)
 	span("SlowMemory", c.SlowMemory, c.RateMemory, 10*time.Minute)

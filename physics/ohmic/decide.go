@@ -14,12 +14,12 @@ func (s *State) Allow(q physics.Query) bool {
 	if !(q.Voltage > s.law.cfg.Floor) {
 		return false
 	}
-	if !s.failing && (q.Inflight <= 0 || s.rate < s.supply.at(q.Inflight)) {
+	if !s.failing && s.free(q.Inflight) {
 		return true // everyone passes, whatever they bid
 	}
 	m := s.market(q)
-	x := s.price.position(band(q.Voltage), m.u)
-	return m.load(x) && m.fail(x)
+	x, end := s.price.position(band(q.Voltage), m.u)
+	return m.load(x, end) && m.fail(x, end)
 }
 
 // Decide explains: the same answer, with the price in volts that it follows
@@ -47,9 +47,9 @@ func (s *State) Decide(q physics.Query) (physics.Ruling, physics.Terms) {
 	switch {
 	case r.Allow:
 	case q.Voltage > load && s.mode == physics.CircuitBreaker:
-		r.Reason, r.RetryAfter = physics.Tripped, s.calm(m)
+		r.Reason, r.RetryAfter = physics.Tripped, s.calm()
 	case q.Voltage > load:
-		r.Reason, r.RetryAfter = physics.InsufficientVoltage, s.calm(m)
+		r.Reason, r.RetryAfter = physics.InsufficientVoltage, s.calm()
 	default:
 		r.Reason, r.RetryAfter = physics.InsufficientVoltage, time.Duration(refreshEvery)
 	}
@@ -78,16 +78,24 @@ func rest(part, all float64) float64 {
 	return x
 }
 
+// free reports whether all demand fits with n calls in flight.
+func (s *State) free(n int64) bool {
+	supply, _ := s.supply.at(n)
+	return n <= 0 || s.rate < supply
+}
+
 // market is what one request meets.
 type market struct {
-	rate, supply float64 // lambda, a(N)
-	scar         float64 // r
-	u            float64
-	free         bool // nothing is in flight
+	rate            float64 // lambda
+	supply, reserve float64 // a(N), and what covered bands have
+	scar            float64 // r
+	u               float64
+	free            bool // nothing is in flight
 }
 
 func (s *State) market(q physics.Query) market {
-	m := market{rate: s.rate, supply: s.supply.at(q.Inflight), u: q.U, free: q.Inflight <= 0}
+	m := market{rate: s.rate, u: q.U, free: q.Inflight <= 0}
+	m.supply, m.reserve = s.supply.at(q.Inflight)
 	if m.u < 0 {
 		m.u = 0.5 // physics.Peek
 	}
@@ -106,11 +114,17 @@ func (s *State) scar(now int64) float64 {
 	return s.failures.ratio(share, s.law.cfg)
 }
 
-func (m market) load(x float64) bool { return m.free || float64(m.rate*x) < m.supply }
-func (m market) fail(x float64) bool { return x < 1-m.scar }
+// load reports whether the load lets a request at position x pass, whose band
+// ends at end: d(V) < a(N), or the whole band is covered.
+func (m market) load(x, end float64) bool {
+	return m.free || float64(m.rate*x) < m.supply || float64(m.rate*end) < m.reserve
+}
+
+// fail is the same for the memory of failure: x < 1-r.
+func (m market) fail(x, _ float64) bool { return x < 1-m.scar }
 
 // calm is how long the scar takes to fade to where half of the demand passes.
-func (s *State) calm(m market) time.Duration {
+func (s *State) calm() time.Duration {
 	c := &s.law.cfg
 	excess := s.failures.all - c.Tolerance*s.failures.good
 	share := 0.5 * c.Evidence / (excess - 0.5*s.failures.all)
@@ -134,7 +148,7 @@ func (s *State) Note(q physics.Query, admitted bool) {
 		d.arrive(band(q.Voltage), s.thin+1)
 	}
 	if admitted {
-		if s.probe.counts() {
+		if s.probe.step == open {
 			d.admitted[s.probe.own&1].Add(1)
 		}
 	} else if m := s.market(q); !m.load(s.price.position(band(q.Voltage), m.u)) {

@@ -76,24 +76,24 @@ func (t *table) rank(total float64) {
 // position is d(V)/lambda, the share of the demand at or above the request of
 // band b and draw u (3). Inside one band the draw orders, so that a class can
 // be cut in parts; a band nobody was seen in ranks with the next one above.
-func (t *table) position(b int, u float64) float64 {
+func (t *table) position(b int, u float64) (x, end float64) {
 	i := int(t.below[b/64]) + bits.OnesCount64(t.listed[b/64]&(1<<(b%64)-1))
 	if i >= len(t.entry) {
 		if i == 0 {
-			return u // nothing is known: all bid the same
+			return u, 1 // nothing is known: all bid the same
 		}
-		return 0
+		return 0, 0
 	}
 	e := &t.entry[i]
-	return e.above + float64(u*e.own)
+	return e.above + float64(u*e.own), e.above + e.own
 }
 
 // price is D^-1: the upper edge in volts of the highest band whose requests of
 // draw u do not pass, 0 if all do. pass must hold up to some position and not
 // beyond. If nobody passes the price is above band b as well.
-func (t *table) price(b int, u float64, pass func(position float64) bool) float64 {
+func (t *table) price(b int, u float64, pass func(position, end float64) bool) float64 {
 	if len(t.entry) == 0 {
-		if pass(u) {
+		if pass(u, 1) {
 			return 0
 		}
 		return edge(b + 1)
@@ -101,7 +101,7 @@ func (t *table) price(b int, u float64, pass func(position float64) bool) float6
 	low, high := -1, len(t.entry)-1 // entries up to low fail, those above high pass
 	for low < high {
 		mid := int(uint(low+high+1) / 2)
-		if e := &t.entry[mid]; pass(e.above + float64(u*e.own)) {
+		if e := &t.entry[mid]; pass(e.above+float64(u*e.own), e.above+e.own) {
 			high = mid - 1
 		} else {
 			low = mid
@@ -111,7 +111,7 @@ func (t *table) price(b int, u float64, pass func(position float64) bool) float6
 	if low >= 0 {
 		top = t.entry[low].band
 	}
-	if low == len(t.entry)-1 && !pass(0) {
+	if low == len(t.entry)-1 && !pass(0, 0) {
 		top = max(top, b)
 	}
 	if top < 0 {

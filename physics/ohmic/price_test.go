@@ -49,11 +49,11 @@ func TestPositions(t *testing.T) {
 		{1, 0.5, 0.85},  // below all
 		{19.9, 0, 0.70}, // the same band as 20
 	} {
-		if got := tab.position(band(x.v), x.u); math.Abs(got-x.want) > 1e-12 {
+		if got, _ := tab.position(band(x.v), x.u); math.Abs(got-x.want) > 1e-12 {
 			t.Errorf("position(%v V, u %v) = %v, want %v", x.v, x.u, got, x.want)
 		}
 	}
-	if got := blank.position(3, 0.25); got != 0.25 {
+	if got, _ := blank.position(3, 0.25); got != 0.25 {
 		t.Errorf("without knowledge all share one band: position %v, want the draw", got)
 	}
 }

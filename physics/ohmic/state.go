@@ -33,8 +33,7 @@ func (l *Law) Draws() bool { return true }
 // NewState returns the state of a route never seen.
 func (l *Law) NewState() physics.State {
 	s := &State{law: l, price: &blank, supply: supply{limit: l.cfg.StartLimit, hold: l.cfg.StartLimit}}
-	s.probe.first()
-	s.probe.size = s.startSize()
+	s.probe.first(s.startSize())
 	s.seal()
 	return s
 }
@@ -90,7 +89,7 @@ func (s *State) Advance(prev physics.State, b *physics.Batch) time.Duration {
 
 // seal makes what decisions read follow from what was learned.
 func (s *State) seal() {
-	s.supply.seal(s.law.cfg.Headroom)
+	s.supply.seal(&s.law.cfg)
 	s.failing = s.failures.all > float64(s.law.cfg.Tolerance*s.failures.good)
 }
 
@@ -144,16 +143,17 @@ func fade(dt float64, memory time.Duration) float64 { return vec.Exp1(-dt / memo
 
 // observe learns from sample i of b, whose logarithms of latency and of calls in
 // flight are given.
-func (s *State) observe(b *physics.Batch, i int, latency, seats float64) {
+func (s *State) observe(b *physics.Batch, i int, lnLatency, lnSeats float64) {
 	t := b.Time[i]
 	s.pass(t)
 	outcome := b.Outcome[i]
-	c := completion{at: t, start: t, epoch: b.Epoch[i], gone: outcome == physics.Ignored}
+	c := completion{start: t, epoch: b.Epoch[i], gone: outcome == physics.Ignored}
 	if ms := b.Latency[i]; ms == ms {
-		c.start, c.timed, c.latency = t-int64(min(ms, 1e9)*1e6), true, max(latency, leastLn)
+		c.start, c.timed = t-int64(min(ms, 1e9)*1e6), true
+		c.latency, c.lnLatency = ms, max(lnLatency, leastLn)
 	}
 	if n := b.Inflight[i]; n > 0 {
-		c.counted, c.seats, c.inflight = true, seats, n
+		c.counted, c.lnSeats, c.inflight = true, lnSeats, n
 	}
 	if !outcome.Failed() {
 		c.good = 1 - b.ErrorRate[i]
@@ -172,12 +172,13 @@ const leastLn = -6.907755278982137
 
 // completion is one sample as the parts of the law see it.
 type completion struct {
-	at, start      int64
-	latency, seats float64 // logarithms: of ms, of calls in flight at admission
-	inflight, good float64
-	epoch          uint32
-	timed, counted bool
-	gone           bool // ended without saying anything about the callee
+	start              int64
+	latency, lnLatency float64 // ms
+	inflight, lnSeats  float64 // calls in flight at admission
+	good               float64 // 1: succeeded; for a summary the share that did
+	epoch              uint32
+	timed, counted     bool // the latency, the calls in flight are known
+	gone               bool // ended without saying anything about the callee
 }
 
 // works reports whether its latency is that of a call that succeeded.
@@ -219,6 +220,9 @@ func (s *State) judgeMode(t int64) {
 
 // Mode is the reported mode.
 func (s *State) Mode() physics.Mode { return s.mode }
+
+// Limit is L, and what is held of it: less in a dip.
+func (s *State) Limit() (learned, held float64) { return s.supply.limit, s.supply.hold }
 
 // Epoch is stamped on those admitted now, so that a probe knows its own.
 func (s *State) Epoch() uint32 { return s.probe.epoch }

@@ -14,8 +14,9 @@ type window struct {
 
 	all, good, failed float64
 	timed, lnLatency  float64 // successes with a latency
-	counted, lnSeats  float64 // successes whose calls in flight are known
-	most              float64 // of calls in flight
+	counted, lnSeats  float64 // of them: calls in flight at admission are known
+	held, seatTime    float64 // all with a latency, ms
+	most              float64 // calls in flight
 }
 
 func (w *window) add(c *completion) {
@@ -23,17 +24,21 @@ func (w *window) add(c *completion) {
 	w.good += c.good
 	w.failed += 1 - c.good
 	w.most = max(w.most, c.inflight)
+	if c.timed {
+		w.held++
+		w.seatTime += c.latency
+	}
 	if c.works() {
 		w.timed++
-		w.lnLatency += c.latency
+		w.lnLatency += c.lnLatency
 		if c.counted {
 			w.counted++
-			w.lnSeats += c.seats
+			w.lnSeats += c.lnSeats
 		}
 	}
 }
 
-// due reports whether it has seen enough (7): 100 ms and 10 successes, 50
+// due reports whether it has seen enough: 100 ms and 10 successes, 50
 // completions, or 1 s.
 func (w *window) due(t int64) bool {
 	age := t - w.opened
@@ -42,41 +47,36 @@ func (w *window) due(t int64) bool {
 
 // learn closes the window.
 func (s *State) learn(t int64) {
-	w, p, c := &s.window, &s.supply, &s.law.cfg
-	dt := float64(t-w.opened) / 1e9
+	w, p, c := s.window, &s.supply, &s.law.cfg
 	shed := s.demand.shed.Load()
 	limited := shed != w.shed
-	if w.timed > 0 {
-		mean := w.lnLatency / w.timed
-		if p.known {
-			p.lnT += float64(w.timed / (w.timed + 64) * (mean - p.lnT)) // (7)
-		} else {
-			p.lnT, p.known = mean, true
-		}
-		switch {
-		case s.probe.stage == slowStart || s.probe.dips():
-		case limited:
-			s.load(w)
-		case w.failed <= 0.02*w.all && w.most < c.DipDepth*p.limit:
-			// (9): what a route far from its limit takes is its unloaded latency.
-			p.lnT0 += float64((1 - fade(dt, 5*time.Second)) * w.timed / (w.timed + 10) * clip(mean-p.lnT0, -1, 1))
-		}
-		if limited && s.probe.stage == steady && !s.probe.under() && t >= s.probe.due {
-			s.dip(t, w.most)
-		}
-	}
-	*w = window{opened: t, shed: shed}
-}
-
-// load moves the limit towards the knee (8): by Little's law N T0/T calls are at
-// work when N are in flight, the rest wait. N and T are of one cohort, which is
-// what makes the loop stable for every delay while T grows slower than N^2.
-func (s *State) load(w *window) {
-	if w.counted == 0 {
+	s.window = window{opened: t, shed: shed}
+	p.learnLatency(&w)
+	if w.timed == 0 || s.probe.stage == slowStart || s.probe.under() {
 		return
 	}
-	p, c := &s.supply, &s.law.cfg
-	knee := vec.Exp1(w.lnSeats/w.counted+p.lnT0-p.lnT) * c.Knee
-	p.limit = max(c.LeastLimit, p.limit*math.Sqrt(clip(knee/p.limit, 0.5, 1.25))+w.good/w.all)
+	mean := w.lnLatency / w.timed
+	switch {
+	case limited && w.counted > 0:
+		seats := w.lnSeats / w.counted
+		p.learnLimit(c, seats, w.good/w.all)
+		if t >= s.probe.due {
+			s.dip(t, seats, mean)
+		}
+	case !limited && w.failed <= 0.02*w.all && w.most < c.DipDepth*p.limit:
+		// (9): what a route far from its limit takes is its unloaded latency.
+		dt := float64(t-w.opened) / 1e9
+		p.lnT0 += float64((1 - fade(dt, 5*time.Second)) * w.timed / (w.timed + 10) * clip(mean-p.lnT0, -1, 1))
+	}
+}
+
+// learnLimit moves the limit towards the knee (8): x = N K_T T0/T, L <- max(Lmin,
+// L sqrt(clip(x/L, 0.5, 1.25)) + share of successes). By Little's law N T0/T
+// calls are at work when N are in flight, the rest wait. N and T are of one
+// cohort, which makes the loop stable for every delay while T grows slower than
+// N squared.
+func (p *supply) learnLimit(c *Config, lnSeats, good float64) {
+	knee := vec.Exp1(lnSeats+p.lnT0-p.lnT) * c.Knee
+	p.limit = max(c.LeastLimit, float64(p.limit*math.Sqrt(clip(knee/p.limit, 0.5, 1.25)))+good)
 	p.hold = p.limit
 }

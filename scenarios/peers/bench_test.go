@@ -14,13 +14,18 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/physics/classic"
 )
 
-// classicRoute returns a healthy route, or one with a scar that must be decayed
-// at every decision.
+// classicRoute returns a healthy route under the classic law, or one with a scar
+// that must be decayed at every decision.
 func classicRoute(b *testing.B, scarred bool) (*atrion.Engine, *atrion.Route) {
 	b.Helper()
-	eng, err := atrion.New(atrion.Config{})
+	law, err := classic.New(classic.DefaultConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	eng, err := atrion.New(atrion.Config{Law: law})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func TestLateOutcomeIsNoProbe(t *testing.T) {
 
 // Probes are as many as was said.
 func TestProbes(t *testing.T) {
-	for name, want := range map[string]int{"gobreaker": 10, "gobreaker-default": 1, "failsafe-breaker": 5} {
+	for name, want := range map[string]int{"gobreaker": 10, "gobreaker-rolling": 10, "gobreaker-default": 1, "failsafe-breaker": 5} {
 		onBed(t, name, 1, func(t *testing.T, b *bed) {
 			trip(t, b)
 			b.rest(61 * time.Second)
@@ -70,6 +70,22 @@ func TestProbes(t *testing.T) {
 			}
 			if got != want {
 				t.Errorf("%s: %d probes, want %d", name, got, want)
+			}
+		})
+	}
+}
+
+// Two runs of one factory have nothing in common.
+func TestApart(t *testing.T) {
+	for _, name := range Names() {
+		onBed(t, name, 1, func(t *testing.T, b *bed) {
+			factory, _ := Lookup(name)
+			other := factory(b.env).(sim.Inspector)
+			before := other.Inspect()
+			b.fate = sim.Fail
+			b.play(5*time.Second, 100)
+			if after := other.Inspect(); after != before {
+				t.Errorf("%s: %+v became %+v by another's failures", name, before, after)
 			}
 		})
 	}

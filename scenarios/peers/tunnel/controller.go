@@ -11,6 +11,7 @@ var controllers = []struct {
 	factory sim.Factory
 }{
 	{"gobreaker", newSony(tunedSony())},
+	{"gobreaker-rolling", newSony(rollingSony())},
 	{"gobreaker-default", newSony(gobreaker.Settings{})},
 	{"go-resiliency", newResiliency},
 	{"failsafe-breaker", newFailsafe},

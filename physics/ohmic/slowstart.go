@@ -17,7 +17,9 @@ func (s *State) startSize() float64 { return min(64, math.Ceil(s.supply.limit)) 
 // which is to say that it was not significantly slower than kappa times those
 // before. Those not back yet are taken at 1.5 times their age, unless they are
 // overdue: to leave them out would be to listen to the quick ones only. At the
-// first congestion L = (K_T N T0/T)^0.4 N^0.6, and a dip follows.
+// first congestion L = (K_T N T0/T)^0.4 N^0.6, and a dip follows. T0 is the
+// running mean of the cohorts before, of those that did not fail: nothing is
+// learned of a callee in a fault, whose successes are not its usual ones.
 func (s *State) judgeStart(t int64, late bool) {
 	p, q, c := &s.probe, &s.supply, &s.law.cfg
 	p.step = idle
@@ -41,8 +43,9 @@ func (s *State) judgeStart(t int64, late bool) {
 		lnKnee := lnSeats + q.lnT0 - mean + vec.Ln1(c.Knee)
 		q.limit = max(c.LeastLimit, vec.Exp1(float64(0.4*lnKnee)+float64(0.6*lnSeats)))
 		p.stage, p.gap = steady, int64(c.DipEvery)
-		s.dip(t, lnSeats, mean)
+		s.dip(t, lnSeats, mean, faulty(p.failed, p.done))
 		return
+	case faulty(p.failed, p.done):
 	default:
 		q.knownT0 = min(q.knownT0+n, 400)
 		q.lnT0 += float64(n / q.knownT0 * (mean - q.lnT0))

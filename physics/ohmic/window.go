@@ -60,8 +60,8 @@ func (s *State) learn(t int64) {
 	case limited && w.counted > 0:
 		seats := w.lnSeats / w.counted
 		p.learnLimit(c, seats, w.good/w.all)
-		if t >= s.probe.due {
-			s.dip(t, seats, mean)
+		if t >= s.probe.due || p.limit < fallen*s.probe.lastLimit {
+			s.dip(t, seats, mean, faulty(w.failed, w.all))
 		}
 	case !limited && w.failed <= 0.02*w.all && w.most < c.DipDepth*p.limit:
 		// (9): what a route far from its limit takes is its unloaded latency.

@@ -92,7 +92,28 @@ func (e *Engine) Decide(name string, t Telemetry) (Decision, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), e.cfg.AskTimeout)
 	defer cancel()
-	return r.decideWith(ctx, &t, voltage)
+	err = r.learn(ctx, &t)
+	d := r.Decide(voltage)
+	if err != nil {
+		return d, fmt.Errorf("atrion: decided without this telemetry: %w", err)
+	}
+	return d, nil
+}
+
+// Learn tells the route of that name what was observed and waits, AskTimeout at
+// most, until that is taken into account, for a caller who then acquires. For
+// the errors see Decide.
+func (e *Engine) Learn(name string, t Telemetry) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	r, err := e.Route(name)
+	if err != nil || !t.measured() {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), e.cfg.AskTimeout)
+	defer cancel()
+	return r.learn(ctx, &t)
 }
 
 // Allow answers whether a request of that voltage may pass on the route of that

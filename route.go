@@ -3,7 +3,6 @@ package atrion
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 
 	"github.com/atrion-io/atrion/actors"
@@ -31,36 +30,63 @@ func (r *Route) Name() string { return r.name }
 // that was passivated and finds no room to come back fails open (or closed, see
 // Config.FailClosed).
 // Acquire never waits. It takes no lock and allocates only the RejectedError.
-func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (Permit, error) {
+func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (p Permit, err error) {
+	var why actors.Answer
+	err = r.acquire(ctx, options, &p, &why)
+	return
+}
+
+// AcquireDecision is Acquire for callers who also want to see what the permit was
+// given against. Without one the Decision is that of the RejectedError, if it is
+// one, and else zero.
+func (r *Route) AcquireDecision(ctx context.Context, options ...AcquireOption) (p Permit, d Decision, err error) {
+	var why actors.Answer
+	err = r.acquire(ctx, options, &p, &why)
+	var rejected *RejectedError
+	switch {
+	case errors.As(err, &rejected):
+		d = rejected.Decision
+	case err == nil && p.actor == nil:
+		d = r.unknown(0)
+	case err == nil:
+		ruling, terms, snapshot := p.actor.Explain(&why)
+		d = decision(r.name, p.voltage, ruling, terms, snapshot)
+	}
+	return
+}
+
+// acquire fills p in, and why with what answered. Left as it is, p is a permit
+// that nobody counts.
+func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit, why *actors.Answer) error {
 	if err := ctx.Err(); err != nil {
-		return Permit{}, err
+		return err
 	}
 	voltage, err := r.eng.bid(options)
 	if err != nil {
-		return Permit{}, err
+		return err
 	}
-	var why actors.Refusal
 	for a := r.actor.Load(); ; {
 		if r.eng.sys.Closed() {
-			return Permit{}, ErrClosed
+			return ErrClosed
 		}
-		seat, ok := a.Enter(voltage, &why)
+		seat, ok := a.Enter(voltage, why)
 		switch {
 		case seat.Calls > 0:
-			return Permit{eng: r.eng, actor: a, start: r.eng.sys.Now(), seat: seat, voltage: voltage}, nil
+			p.eng, p.actor, p.seat, p.voltage = r.eng, a, seat, voltage
+			p.start = r.eng.sys.Now()
+			return nil
 		case ok:
-			ruling, terms, p := a.Explain(&why)
-			return Permit{}, &RejectedError{Decision: decision(r.name, voltage, ruling, terms, p)}
-		default:
-			a, err = r.renew()
-			switch {
-			case errors.Is(err, ErrTooManyRoutes) && r.eng.cfg.FailClosed:
-				return Permit{}, &RejectedError{Decision: r.unknown(voltage)}
-			case errors.Is(err, ErrTooManyRoutes):
-				return Permit{}, nil // fail open: a permit that nobody counts
-			case err != nil:
-				return Permit{}, err
-			}
+			ruling, terms, snapshot := a.Explain(why)
+			return &RejectedError{Decision: decision(r.name, voltage, ruling, terms, snapshot)}
+		}
+		a, err = r.renew()
+		switch {
+		case errors.Is(err, ErrTooManyRoutes) && r.eng.cfg.FailClosed:
+			return &RejectedError{Decision: r.unknown(voltage)}
+		case errors.Is(err, ErrTooManyRoutes):
+			return nil // fail open
+		case err != nil:
+			return err
 		}
 	}
 }
@@ -126,9 +152,8 @@ func (r *Route) Observe(t Telemetry) error {
 	return r.eng.put(r.actor.Load(), &s)
 }
 
-// decideWith feeds t, waits until the route has taken it into account, and
-// decides.
-func (r *Route) decideWith(ctx context.Context, t *Telemetry, voltage float64) (Decision, error) {
+// learn feeds t and waits until the route has taken it into account.
+func (r *Route) learn(ctx context.Context, t *Telemetry) error {
 	s := t.sample(r.eng.sys.Now())
 	a := r.actor.Load()
 	err := a.Ask(ctx, &s)
@@ -137,11 +162,7 @@ func (r *Route) decideWith(ctx context.Context, t *Telemetry, voltage float64) (
 			err = a.Ask(ctx, &s)
 		}
 	}
-	d := r.Decide(voltage)
-	if err != nil {
-		return d, fmt.Errorf("atrion: decided without this telemetry: %w", err)
-	}
-	return d, nil
+	return err
 }
 
 // Inflight returns the number of calls that hold a permit of this route.

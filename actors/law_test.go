@@ -84,7 +84,7 @@ func (e *entry) Allow(q physics.Query) bool {
 	return r.Allow
 }
 
-func (e *entry) Note(_ physics.Query, admitted bool) {
+func (e *entry) Note(_ physics.Query, admitted, _ bool) {
 	if admitted {
 		e.law.admitted.Add(1)
 	} else {

@@ -37,7 +37,7 @@ func TestEviction(t *testing.T) {
 			_ = tripped.Ask(context.Background(), sample(0, seq))
 		}
 		busy := must(s.Route("busy"))
-		if seat, _ := busy.Enter(1, new(Refusal)); seat.Calls != 1 {
+		if seat, _ := busy.Enter(1, new(Answer)); seat.Calls != 1 {
 			t.Fatal("Enter refused")
 		}
 		idle := must(s.Route("idle"))
@@ -122,7 +122,7 @@ func TestEvictionRaces(t *testing.T) {
 					continue
 				}
 				if rng.IntN(2) == 0 {
-					if seat, _ := r.Enter(1, new(Refusal)); seat.Calls > 0 {
+					if seat, _ := r.Enter(1, new(Answer)); seat.Calls > 0 {
 						if s.Lookup(r.Name()) != r {
 							t.Error("evicted with a call in flight")
 						}
@@ -158,7 +158,7 @@ func TestEvictionBetweenDecisionAndSeat(t *testing.T) {
 		defer s.registry.mu.Unlock()
 		evicted = s.evict(r, s.Now())
 	}
-	seat, ok := r.Enter(1, new(Refusal))
+	seat, ok := r.Enter(1, new(Answer))
 	if !evicted {
 		t.Fatal("the route was not evicted: nothing was tested")
 	}

@@ -78,7 +78,7 @@ func (r *Route) Decide(voltage float64) (physics.Ruling, physics.Terms, *Publish
 	if p.Faulty {
 		ruling = r.sys.policy(ruling)
 	}
-	r.book(p, q, ruling.Allow)
+	r.book(p, q, ruling.Allow, false)
 	return ruling, terms, p
 }
 
@@ -91,7 +91,7 @@ func (r *Route) Allow(voltage float64) (allow, ok bool) {
 	}
 	q := r.query(voltage)
 	allow = r.allows(p, q)
-	r.book(p, q, allow)
+	r.book(p, q, allow, false)
 	return allow, true
 }
 
@@ -103,9 +103,9 @@ func (r *Route) allows(p *Published, q physics.Query) bool {
 }
 
 // book counts a request that was decided, once.
-func (r *Route) book(p *Published, q physics.Query, allow bool) {
+func (r *Route) book(p *Published, q physics.Query, allow, seated bool) {
 	if p.market != nil {
-		p.market.Note(q, allow)
+		p.market.Note(q, allow, seated)
 	}
 	if !allow {
 		r.shed.Add(1)
@@ -149,20 +149,20 @@ func (s *System) policy(r physics.Ruling) physics.Ruling {
 	return r
 }
 
-// Refusal is a question that was answered with no, and who answered.
-type Refusal struct {
+// Answer is a question and the snapshot that answered it.
+type Answer struct {
 	query physics.Query
 	pub   *Published
 }
 
 // Enter takes a seat, which Leave returns, if a request of that voltage may
-// pass. If it may not, the seat's Calls are 0 and why is filled in. ok is false
-// if the route was evicted.
+// pass. If it may not, the seat's Calls are 0; why then says what Explain needs.
+// ok is false if the route was evicted.
 //
 // The decision holds for the number of calls in flight that the seat brings:
 // whoever comes second in a race decides again, so that a law's cap is never
 // passed. Each round somebody got a seat.
-func (r *Route) Enter(voltage float64, why *Refusal) (s Seat, ok bool) {
+func (r *Route) Enter(voltage float64, why *Answer) (s Seat, ok bool) {
 	p := r.current()
 	if p == nil {
 		return Seat{}, false
@@ -175,8 +175,8 @@ func (r *Route) Enter(voltage float64, why *Refusal) (s Seat, ok bool) {
 			break
 		}
 		if !allow && !r.reclaim(span) {
-			r.book(p, q, false)
-			*why = Refusal{q, p}
+			r.book(p, q, false, false)
+			*why = Answer{q, p}
 			return Seat{}, true
 		}
 		q.Inflight = r.seats.taken.Load()
@@ -190,7 +190,8 @@ func (r *Route) Enter(voltage float64, why *Refusal) (s Seat, ok bool) {
 		r.seats.leave(span)
 		return Seat{}, false
 	}
-	r.book(p, q, true)
+	r.book(p, q, true, true)
+	*why = Answer{q, p}
 	s = Seat{Calls: q.Inflight + 1, span: span}
 	if p.market != nil {
 		s.Epoch = p.market.Epoch()
@@ -198,8 +199,9 @@ func (r *Route) Enter(voltage float64, why *Refusal) (s Seat, ok bool) {
 	return s, true
 }
 
-// Explain says why a seat was refused, in the terms of the state that did.
-func (r *Route) Explain(why *Refusal) (physics.Ruling, physics.Terms, *Published) {
+// Explain says why a seat was given or refused, in the terms of the state that
+// answered.
+func (r *Route) Explain(why *Answer) (physics.Ruling, physics.Terms, *Published) {
 	ruling, terms := why.pub.State.Decide(why.query)
 	if why.pub.Faulty {
 		ruling = r.sys.policy(ruling)

@@ -97,7 +97,7 @@ func TestBackOffAndFaulty(t *testing.T) {
 		if !r.Snapshot().Faulty || !v.Allow || v.Reason != physics.Faulty {
 			t.Errorf("%+v, want faulty and failing open", v)
 		}
-		seat, ok := r.Enter(1, new(Refusal))
+		seat, ok := r.Enter(1, new(Answer))
 		allow, _ := r.Allow(1)
 		if v, _ := r.Peek(1); seat.Calls != 1 || !ok || !allow || !v.Allow {
 			t.Errorf("Enter %d %v, Allow %v, Peek %+v: not all failing open", seat.Calls, ok, allow, v)
@@ -176,7 +176,7 @@ func TestFailClosed(t *testing.T) {
 		if v, _, _ := r.Decide(1); v.Allow || v.Reason != physics.Faulty {
 			t.Errorf("%+v, want rejected as faulty", v)
 		}
-		seat, ok := r.Enter(1, new(Refusal))
+		seat, ok := r.Enter(1, new(Answer))
 		allow, _ := r.Allow(1)
 		if v, _ := r.Peek(1); seat.Calls != 0 || !ok || allow || v.Allow {
 			t.Errorf("Enter %d %v, Allow %v, Peek %+v: not all failing closed", seat.Calls, ok, allow, v)

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/hold"
 	"github.com/atrion-io/atrion/internal/wire"
 )
 
@@ -58,15 +59,15 @@ func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
 		tier, _ := atrion.ParseTier(ask.Tier)
 		t.Voltage = tier.Voltage()
 	}
-	d, err := s.eng.Decide(route, t)
-	if err != nil && d.Route == "" {
-		return wire.Reply{}, err
-	}
+	var d atrion.Decision
+	var err error
 	permit := ""
-	if ask.Hold && d.Allow {
-		if permit, d, err = s.hold(route, d); err != nil {
+	if ask.Hold {
+		if permit, d, err = s.hold(route, t); err != nil {
 			return wire.Reply{}, err
 		}
+	} else if d, err = s.eng.Decide(route, t); err != nil && d.Route == "" {
+		return wire.Reply{}, err
 	}
 	return wire.Reply{
 		Allow: d.Allow, Route: d.Route, Resistance: d.Resistance, Mode: d.Mode.String(), Reason: d.Reason.String(),
@@ -75,21 +76,29 @@ func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
 	}, nil
 }
 
-// hold takes a seat for a request that was allowed a moment ago.
-func (s *Service) hold(name string, d atrion.Decision) (string, atrion.Decision, error) {
+// hold takes a seat, if the request may have one, under a name that the caller
+// can return it by. Telemetry that cannot be taken into account in time does not
+// stop it, as with a plain decision.
+func (s *Service) hold(name string, t atrion.Telemetry) (id string, d atrion.Decision, err error) {
+	if err := s.eng.Learn(name, t); errors.Is(err, atrion.ErrTooManyRoutes) || errors.Is(err, atrion.ErrClosed) {
+		return "", d, err
+	}
 	route, err := s.eng.Route(name)
 	if err != nil {
 		return "", d, err
 	}
-	permit, err := route.Acquire(context.Background(), atrion.Voltage(d.Voltage))
-	var rejected *atrion.RejectedError
-	switch {
-	case errors.As(err, &rejected): // the route changed in between
-		return "", rejected.Decision, nil
-	case err != nil:
+	var bid []atrion.AcquireOption
+	if t.Voltage != 0 {
+		bid = append(bid, atrion.Voltage(t.Voltage))
+	}
+	permit, d, err := route.AcquireDecision(context.Background(), bid...)
+	if errors.Is(err, atrion.ErrRejected) {
+		return "", d, nil
+	}
+	if err != nil {
 		return "", d, err
 	}
-	id, err := s.holds.add(&permit)
+	id, err = s.holds.Add(sinceStart(), &permit)
 	return id, d, err
 }
 
@@ -123,7 +132,7 @@ func errorReply(err error) *wire.ErrorReply {
 		e.Field, e.Value, e.Allowed = inEngine.Field, inEngine.Value, inEngine.Allowed
 	case errors.Is(err, atrion.ErrUnknownRoute):
 		e.Code = 404
-	case errors.Is(err, atrion.ErrTooManyRoutes), errors.Is(err, errTooManyHolds):
+	case errors.Is(err, atrion.ErrTooManyRoutes), errors.Is(err, hold.ErrFull):
 		e.Code = 429
 	case errors.Is(err, atrion.ErrClosed):
 		e.Code = 503

@@ -68,7 +68,7 @@ func (s *Service) endPermits(in *intake) []physics.Sample {
 	for i := range in.samples {
 		w := &in.samples[i]
 		if len(w.Permit) > 0 {
-			if s.holds.end(string(w.Permit), telemetry(w)) {
+			if s.holds.End(string(w.Permit), telemetry(w)) {
 				continue
 			}
 			// Expired, or another node's: the observation counts all the same,

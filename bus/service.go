@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/hold"
 )
 
 // Options are a service's settings. The zero value works.
@@ -66,7 +67,7 @@ type Service struct {
 	micro     micro.Service
 
 	intake  intake
-	holds   *holds
+	holds   *hold.Table
 	refused refusals
 
 	counters counters
@@ -83,7 +84,7 @@ type Service struct {
 func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*Service, error) {
 	opts = opts.withDefaults()
 	s := &Service{eng: eng, opts: opts, decisions: decisions, telemetry: telemetry, stop: make(chan struct{})}
-	s.holds = newHolds(opts.MaxHolds, opts.HoldTTL)
+	s.holds = hold.New(opts.MaxHolds, int64(opts.HoldTTL))
 
 	var err error
 	s.micro, err = micro.AddService(decisions, micro.Config{
@@ -150,7 +151,7 @@ func (s *Service) Drain(ctx context.Context) error {
 		wg.Go(func() { cut[i] = drain(ctx, nc) })
 	}
 	wg.Wait()
-	s.holds.dropAll()
+	s.holds.DropAll()
 	s.events.Close()
 	if err := errors.Join(cut...); err != nil {
 		return errors.Join(s.drainErr, fmt.Errorf("bus: drain: %w", err))

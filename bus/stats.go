@@ -37,7 +37,7 @@ func (s *Service) Stats() Stats {
 	st := Stats{
 		TelemetryMessages: c.telemetryMessages.Load(), TelemetrySamples: c.telemetrySamples.Load(),
 		TelemetryLost: c.telemetryLost.Load(), Decisions: c.decisions.Load(), Shed: c.shed.Load(),
-		Refused: c.refused.Load(), Unanswered: c.unanswered.Load(), Holds: s.holds.count(),
+		Refused: c.refused.Load(), Unanswered: c.unanswered.Load(), Holds: s.holds.Count(),
 		HoldsExpired: c.holdsExpired.Load(), UnknownPermits: c.unknownPermits.Load(), EventsLost: c.eventsLost.Load(),
 	}
 	if n, err := s.sub.Dropped(); err == nil {

@@ -123,9 +123,11 @@ type Limited interface {
 type Market interface {
 	State
 	// Note books the request q, decided by this state. Once a request, and not
-	// for those who only peek. Safe for concurrent use; it neither blocks nor
+	// for those who only peek. seated says that an admitted one is among the
+	// calls in flight that queries count; one that is not is in flight all the
+	// same, and its end is known from samples only. Safe for concurrent use; it neither blocks nor
 	// allocates, but for a counter the first time somebody bids in that range.
-	Note(q Query, admitted bool)
+	Note(q Query, admitted, seated bool)
 	// Epoch goes into the Sample of every request admitted by this state, so
 	// that a measurement can tell its own requests from others. Never 0 once
 	// a state has advanced.

@@ -33,7 +33,7 @@ func BenchmarkDecision(b *testing.B) {
 	})
 	b.Run("Note", func(b *testing.B) {
 		for b.Loop() {
-			s.Note(q, true)
+			s.Note(q, true, true)
 		}
 	})
 }

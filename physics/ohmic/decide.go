@@ -14,7 +14,7 @@ func (s *State) Allow(q physics.Query) bool {
 	if !(q.Voltage > s.law.cfg.Floor) {
 		return false
 	}
-	if !s.failing && s.free(q.Inflight) {
+	if !s.failing && s.free(s.inflight(q)) {
 		return true // everyone passes, whatever they bid
 	}
 	m := s.market(q)
@@ -84,6 +84,14 @@ func (s *State) free(n int64) bool {
 	return n <= 0 || s.rate < supply
 }
 
+// inflight is N: the seats taken, and the calls that hold none.
+func (s *State) inflight(q physics.Query) int64 {
+	if !s.adrift.told {
+		return q.Inflight
+	}
+	return q.Inflight + s.adrift.since(s.demand.lent.Load())
+}
+
 // market is what one request meets.
 type market struct {
 	rate            float64 // lambda
@@ -94,8 +102,9 @@ type market struct {
 }
 
 func (s *State) market(q physics.Query) market {
-	m := market{rate: s.rate, u: q.U, free: q.Inflight <= 0}
-	m.supply, m.reserve = s.supply.at(q.Inflight)
+	n := s.inflight(q)
+	m := market{rate: s.rate, u: q.U, free: n <= 0}
+	m.supply, m.reserve = s.supply.at(n)
 	if m.u < 0 {
 		m.u = 0.5 // physics.Peek
 	}
@@ -137,7 +146,7 @@ func (s *State) calm() time.Duration {
 // Note books a request that was decided. It counts as demand, at its voltage;
 // if it was admitted, perhaps as one of a cohort; if the load turned it away,
 // as a sign that the route is at its limit.
-func (s *State) Note(q physics.Query, admitted bool) {
+func (s *State) Note(q physics.Query, admitted, seated bool) {
 	d := s.demand
 	if d == nil || !(q.Voltage > 0) {
 		return
@@ -146,6 +155,9 @@ func (s *State) Note(q physics.Query, admitted bool) {
 	// and processors need not pass the counter around for each.
 	if s.thin == 0 || uint32(q.U*(1<<53))&s.thin == 0 {
 		d.arrive(band(q.Voltage), s.thin+1)
+		if admitted && !seated {
+			d.lent.Add(s.thin + 1)
+		}
 	}
 	if admitted {
 		if s.probe.step == open {

@@ -9,6 +9,8 @@ type demand struct {
 	octave   [octaves]atomic.Pointer[[perOctave]atomic.Uint32]
 	shed     atomic.Uint32    // rejected for the load, ever; wraps
 	admitted [2]atomic.Uint32 // into the open cohort, by its epoch's parity
+	lent     atomic.Uint32    // admitted without a seat, ever; wraps
+	ledger   *ledger          // of those; nil until somebody reports one
 }
 
 // arrive counts weight arrivals in band b (1).

@@ -57,6 +57,7 @@ type State struct {
 	restored  bool    // from a provider, with nothing completed since
 	mode      physics.Mode
 
+	adrift   adrift
 	failures failures
 	supply   supply
 	window   window
@@ -106,6 +107,9 @@ func (s *State) begin(b *physics.Batch) {
 	}
 	s.refreshed, s.arrived, s.window.opened, s.probe.opened = t, t, t, t
 	s.demand.admitted[s.probe.own&1].Store(uint32(b.Seats) + uint32(b.N))
+	if b.N > 0 && b.Epoch[0] == 0 {
+		s.openCohort(t, s.startSize()) // who was admitted before, nobody knows
+	}
 }
 
 // pass lets time go by up to t.
@@ -124,6 +128,11 @@ func (s *State) refresh(t int64) {
 	s.rate += float64((1 - fade(dt, c.RateMemory)) * (n/dt - s.rate))
 	s.slow += float64((1 - fade(dt, c.SlowMemory)) * (n/dt - s.slow))
 	s.failures.forget(fade(dt, c.FailureMemory))
+	if l, lent := s.demand.ledger, s.demand.lent.Load(); l != nil {
+		s.adrift.out = l.enter(t, int32(lent-s.adrift.lent))
+		l.lnSeats[l.upTo%slots] = vec.Ln1(max(s.adrift.out, 1))
+		s.adrift.lent = lent
+	}
 	s.thin = 0
 	for r := s.rate; r > 4000 && s.thin < 1<<15; r /= 2 {
 		s.thin = 2*s.thin + 1
@@ -154,6 +163,9 @@ func (s *State) observe(b *physics.Batch, i int, lnLatency, lnSeats float64) {
 	}
 	if n := b.Inflight[i]; n > 0 {
 		c.counted, c.lnSeats, c.inflight = true, lnSeats, n
+	}
+	if !c.counted && c.epoch == 0 && !c.gone {
+		s.report(t, &c)
 	}
 	if !outcome.Failed() {
 		c.good = 1 - b.ErrorRate[i]

@@ -21,7 +21,7 @@ type Config struct {
 
 	// Reserve is eta: a band of voltages passes up to the hard cap if the demand
 	// at or above it is no more than that share of what the callee completes at
-	// its limit. Default 0.9, range [0, 1]; 0 leaves the slope of the supply alone
+	// its limit. Default 0.8, range [0, 1]; 0 leaves the slope of the supply alone
 	// to keep seats for them. Raising it admits more at the edge.
 	Reserve float64
 
@@ -65,7 +65,7 @@ type Config struct {
 // DefaultConfig returns the constants that docs/physics.md measures.
 func DefaultConfig() Config {
 	return Config{
-		Headroom: 0.2, Reserve: 0.9, BidMemory: time.Second, RateMemory: 100 * time.Millisecond, SlowMemory: 5 * time.Second,
+		Headroom: 0.2, Reserve: 0.8, BidMemory: time.Second, RateMemory: 100 * time.Millisecond, SlowMemory: 5 * time.Second,
 		FailureMemory: time.Second, Tolerance: 2.5, Evidence: 5,
 		DipDepth: 0.6, Knee: 1.35, Congested: 1.6, StartLimit: 8, LeastLimit: 4,
 		DipEvery: time.Second, DipAtMost: 10 * time.Second,

@@ -36,6 +36,7 @@ func commands() []command {
 		{"report", "ROUTE [flags]", "tell a node what was observed", reportCommand},
 		{"explain", "ROUTE [flags]", "ask a node why a request would pass or not", explainCommand},
 		{"replay", "[flags] FILE.jsonl", "run recorded telemetry through a law (- is standard input)", replayCommand},
+		{"windtunnel", "[flags]", "play overload scenarios with this and other controllers", windtunnelCommand},
 		{"version", "", "print version and CPU level", versionCommand},
 	}
 }
@@ -88,7 +89,7 @@ func exitCode(io stdio, name string, err error) int {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "atrion-node decides which requests may pass.\n\nUsage:\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  atrion-node %-8s %-20s %s\n", c.name, c.args, c.about)
+		fmt.Fprintf(w, "  atrion-node %-10s %-20s %s\n", c.name, c.args, c.about)
 	}
 	fmt.Fprint(w, "\n\"atrion-node COMMAND -h\" lists the flags of a command.\nExit codes: 0 done, 1 failed, 2 wrong command line, 3 (ask) shed.\n")
 }

@@ -1,5 +1,7 @@
 package atrion
 
+import "cmp"
+
 // AcquireOption changes one Acquire or Do. Options are Voltage, Tier and Retry.
 type AcquireOption interface{ acquireOption() }
 
@@ -71,6 +73,12 @@ func ParseTier(name string) (t Tier, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// Bid is what the n-th retry of a request of that voltage (0: the engine's
+// default) bids, in volts.
+func (e *Engine) Bid(voltage float64, n Retry) float64 {
+	return cmp.Or(voltage, e.cfg.Voltage) * retryBid(n)
 }
 
 // bid returns the voltage the options ask for, the last one winning.

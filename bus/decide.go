@@ -59,6 +59,9 @@ func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
 		tier, _ := atrion.ParseTier(ask.Tier)
 		t.Voltage = tier.Voltage()
 	}
+	if ask.Retry > 0 {
+		t.Voltage = s.eng.Bid(t.Voltage, atrion.Retry(ask.Retry))
+	}
 	var d atrion.Decision
 	var err error
 	permit := ""

@@ -351,6 +351,18 @@ func TestReportsOfRefusalsAreBounded(t *testing.T) {
 	}
 }
 
+// A retry bids less than its first try, whoever names the voltage.
+func TestRetriesBidLess(t *testing.T) {
+	r := newRig(t, atrion.Config{}, bus.Options{})
+	for ask, want := range map[string]float64{
+		`{"voltage": 50, "retry": 1}`: 40, `{"tier": "high", "retry": 2}`: 128, `{"retry": 1}`: 80, `{"retry": 1, "hold": true}`: 80,
+	} {
+		if got := r.ask("atrion.route.r", ask)["voltage"]; math.Abs(got.(float64)-want) > 1e-9 {
+			t.Errorf("%s bid %v volts, want %v", ask, got, want)
+		}
+	}
+}
+
 func TestHeldPermits(t *testing.T) {
 	r := newRig(t, atrion.Config{}, bus.Options{HoldTTL: 300 * time.Millisecond, MaxHolds: 3})
 	route, err := r.eng.Route("r")

@@ -30,6 +30,7 @@ type Request struct {
 	Voltage   float64 // volts, over 0, at most 1e9; 0: Tier, or the node's default
 	Tier      string  // critical, high, normal, low or bulk
 	Telemetry *Sample // taken into account before deciding
+	Retry     int     // the n-th try after the first, which bids less; 0 to 100
 	Hold      bool    // ask for a permit: a seat that a Sample naming it ends
 }
 
@@ -82,7 +83,7 @@ func (s *Sample) wire() wire.Sample {
 // (the node refused the request, with field, value and allowed range), ctx's.
 func (c *Client) Decide(ctx context.Context, route string, r Request) (Decision, error) {
 	var d Decision
-	ask := wire.Request{Voltage: r.Voltage, Tier: r.Tier, Hold: r.Hold}
+	ask := wire.Request{Voltage: r.Voltage, Tier: r.Tier, Hold: r.Hold, Retry: r.Retry}
 	if r.Telemetry != nil {
 		s := r.Telemetry.wire()
 		ask.Telemetry = &s

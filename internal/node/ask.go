@@ -63,6 +63,7 @@ func askCommand(ctx context.Context, io stdio, args []string) error {
 	r.flags(fs)
 	fs.Float64Var(&q.Voltage, "voltage", 0, "`volts` bid (default: the node's)")
 	fs.StringVar(&q.Tier, "tier", "", "`tier` instead of a voltage: critical, high, normal, low or bulk")
+	fs.IntVar(&q.Retry, "retry", 0, "this is the n-th `try` after the first, which bids less (0..100)")
 	fs.BoolVar(&q.Hold, "hold", false, "take a seat; \"report --permit\" returns it")
 	asJSON := fs.Bool("json", false, "print JSON")
 	rest, err := parseFlags(fs, args, 1)

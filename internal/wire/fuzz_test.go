@@ -188,7 +188,7 @@ func toFloat(t *testing.T, v any) float64 {
 func FuzzRequest(f *testing.F) {
 	s := full()
 	for _, format := range []Format{JSON, Msgpack} {
-		msg, err := AppendRequest(nil, &Request{Voltage: 5, Tier: "low", Profile: "p", Telemetry: &s, Hold: true}, format)
+		msg, err := AppendRequest(nil, &Request{Voltage: 5, Tier: "low", Profile: "p", Telemetry: &s, Hold: true, Retry: 2}, format)
 		if err != nil {
 			f.Fatal(err)
 		}

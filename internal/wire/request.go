@@ -1,6 +1,9 @@
 package wire
 
-import "unicode/utf8"
+import (
+	"strconv"
+	"unicode/utf8"
+)
 
 // Request asks for a decision. The zero value asks with the route's defaults.
 type Request struct {
@@ -9,9 +12,14 @@ type Request struct {
 	Profile   string  // profile: 1..64 visible ASCII characters; "": not given
 	Telemetry *Sample // telemetry: a sample to take in before deciding; nil: none
 	Hold      bool    // hold: ask for a permit that telemetry ends
+	Retry     int     // retry: the n-th try after the first, 0..MaxRetry
 }
 
+// MaxRetry is the highest number of a retry; the law counts the first ten.
+const MaxRetry = 100
+
 const (
+	allowedRetry   = "0..100"
 	allowedTier    = "critical, high, normal, low, bulk"
 	allowedProfile = "1..64 visible ASCII characters"
 )
@@ -52,7 +60,7 @@ func DecodeRequest(data []byte, r *Request) error {
 }
 
 func (w *walker) request(r *Request) error {
-	var seen [5]bool
+	var seen [6]bool
 	return w.fields(func(key []byte) (err error) {
 		i, name := -1, ""
 		switch string(key) {
@@ -66,6 +74,8 @@ func (w *walker) request(r *Request) error {
 			i, name = 3, "telemetry"
 		case "hold":
 			i, name = 4, "hold"
+		case "retry":
+			i, name = 5, "retry"
 		default:
 			return w.skip()
 		}
@@ -95,6 +105,10 @@ func (w *walker) request(r *Request) error {
 			err = w.sample(0, r.Telemetry)
 		case 4:
 			r.Hold, err = w.flag(-1, name)
+		case 5:
+			var n uint64
+			n, err = w.uint(-1, name, MaxRetry, allowedRetry)
+			r.Retry = int(n)
 		}
 		return err
 	})
@@ -124,7 +138,7 @@ func (w *walker) fields(read func(key []byte) error) error {
 // the same error here, and dst is returned as it was.
 func AppendRequest(dst []byte, r *Request, format Format) ([]byte, error) {
 	n := 0
-	for _, given := range []bool{r.Voltage != 0, r.Tier != "", r.Profile != "", r.Telemetry != nil, r.Hold} {
+	for _, given := range []bool{r.Voltage != 0, r.Tier != "", r.Profile != "", r.Telemetry != nil, r.Hold, r.Retry != 0} {
 		if given {
 			n++
 		}
@@ -158,6 +172,12 @@ func AppendRequest(dst []byte, r *Request, format Format) ([]byte, error) {
 	}
 	if r.Hold {
 		b.bool("hold", true)
+	}
+	if r.Retry != 0 {
+		if r.Retry < 0 || r.Retry > MaxRetry {
+			return dst, &FieldError{Index: -1, Field: "retry", Value: strconv.Itoa(r.Retry), Allowed: allowedRetry}
+		}
+		b.uint("retry", uint64(r.Retry))
 	}
 	b.close()
 	return b.dst, nil

@@ -388,6 +388,8 @@ func TestRequest(t *testing.T) {
 		{m{"v": 0.5, "future": m{"a": 1}}, Request{Voltage: 0.5}},
 		{m{"tier": "critical", "profile": "web", "hold": true, "telemetry": m{"l": 5, "e": 1}}, Request{Tier: "critical", Profile: "web", Hold: true, Telemetry: &s}},
 		{m{"hold": false}, Request{}},
+		{m{"retry": 3, "v": 100}, Request{Voltage: 100, Retry: 3}},
+		{m{"retry": 0}, Request{}},
 	} {
 		var inputs [][]byte
 		if in, ok := c.in.(string); ok {
@@ -429,6 +431,9 @@ func TestRequestRefused(t *testing.T) {
 		{m{"profile": "a\tb"}, ErrField, []string{`profile is "a\tb"`}},
 		{m{"profile": strings.Repeat("x", 65)}, ErrField, []string{"profile is", "..."}},
 		{m{"hold": 1}, ErrField, []string{"hold is 1", "true or false"}},
+		{m{"retry": -1}, ErrField, []string{"retry is -1", "0..100"}},
+		{m{"retry": 101}, ErrField, []string{"retry is 101", "0..100"}},
+		{m{"retry": "1"}, ErrField, []string{`retry is "1"`}},
 		{m{"hold": "true"}, ErrField, []string{`hold is "true"`}},
 		{m{"telemetry": []any{m{"l": 1}}}, ErrField, []string{"telemetry is an array", "one sample"}},
 		{m{"telemetry": nil}, ErrField, []string{"telemetry is null"}},
@@ -464,7 +469,7 @@ func TestRequestRefused(t *testing.T) {
 		}
 	}
 	for _, bad := range []Request{
-		{Voltage: -1}, {Voltage: math.NaN()}, {Voltage: math.Inf(1)}, {Tier: "x"}, {Profile: "\xff"}, {Telemetry: &Sample{}},
+		{Voltage: -1}, {Voltage: math.NaN()}, {Voltage: math.Inf(1)}, {Tier: "x"}, {Profile: "\xff"}, {Retry: -1}, {Retry: 101}, {Telemetry: &Sample{}},
 	} {
 		if msg, err := AppendRequest([]byte("kept"), &bad, JSON); !errors.Is(err, ErrField) || string(msg) != "kept" {
 			t.Errorf("%+v: %q, %v", bad, msg, err)

@@ -42,7 +42,7 @@ func TestAblation(t *testing.T) {
 		{name: "rate memory 10 ms", bend: func(c *ohmic.Config) { c.RateMemory = 10 * time.Millisecond }},
 		{name: "rate memory 1 s", bend: func(c *ohmic.Config) { c.RateMemory = time.Second }},
 	}
-	fmt.Println("| variant | goodput, mean | worst case | VIP | value | false shed |\n|---|---|---|---|---|---|")
+	fmt.Println("| variant | goodput, mean | worst case | VIP | value | false shed | failing admits |\n|---|---|---|---|---|---|---|")
 	for _, v := range variants {
 		cfg := ohmic.DefaultConfig()
 		if v.bend != nil {
@@ -63,7 +63,7 @@ func TestAblation(t *testing.T) {
 
 // row sums a variant up over the cases.
 func row(name string, all map[string][]sim.Result) string {
-	var vip, value, shed, vips float64
+	var vip, value, shed, failing, vips float64
 	worst, at := 2.0, ""
 	for _, c := range Cases() {
 		r := all[c.Name]
@@ -71,6 +71,7 @@ func row(name string, all map[string][]sim.Result) string {
 			worst, at = g, c.Name
 		}
 		value += average(r, func(r *sim.Result) sim.Number { return r.Value }) / float64(len(all))
+		failing += average(r, func(r *sim.Result) sim.Number { return r.FailingAdmits }) / float64(len(all))
 		shed += average(r, func(r *sim.Result) sim.Number { return r.FalseShed }) / float64(len(all))
 		if x := average(r, func(r *sim.Result) sim.Number { return r.VIP }); x == x {
 			vip += x
@@ -80,7 +81,7 @@ func row(name string, all map[string][]sim.Result) string {
 	m, _ := means(all)
 	return "| " + strings.Join([]string{
 		name, fmt.Sprintf("%.4f", m), fmt.Sprintf("%.3f %s", worst, at),
-		fmt.Sprintf("%.3f", vip/vips), fmt.Sprintf("%.4f", value), fmt.Sprintf("%.4f", shed),
+		fmt.Sprintf("%.3f", vip/vips), fmt.Sprintf("%.4f", value), fmt.Sprintf("%.4f", shed), fmt.Sprintf("%.4f", failing),
 	}, " | ") + " |"
 }
 

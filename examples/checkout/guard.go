@@ -10,7 +10,6 @@ import (
 	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/bus"
 	"github.com/atrion-io/atrion/client"
-	"github.com/atrion-io/atrion/physics/classic"
 )
 
 const route = "checkout"
@@ -21,25 +20,8 @@ var errShed = errors.New("shed")
 type guard interface {
 	// call makes one call of that tier, or returns errShed.
 	call(ctx context.Context, tier atrion.Tier, fn func(context.Context) error) error
-	// observe reports a health check, which nobody gates.
-	observe(latency time.Duration, err error)
 	state() (resistance float64, mode string)
 	close()
-}
-
-// newEngine returns an engine with the classic law, which forgets five times as
-// fast as by default to fit a story of seconds.
-//
-// The classic law learns while tripped only if someone keeps telling it how the
-// route is: hence the health check in load.go.
-func newEngine() (*atrion.Engine, error) {
-	cfg := classic.DefaultConfig()
-	cfg.DecayRate = 0.5
-	law, err := classic.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return atrion.New(atrion.Config{Law: law})
 }
 
 // libraryGuard decides in the process: nanoseconds.
@@ -49,7 +31,7 @@ type libraryGuard struct {
 }
 
 func newLibraryGuard() (guard, error) {
-	eng, err := newEngine()
+	eng, err := atrion.New(atrion.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -63,10 +45,6 @@ func (g *libraryGuard) call(ctx context.Context, tier atrion.Tier, fn func(conte
 		return errShed
 	}
 	return err
-}
-
-func (g *libraryGuard) observe(latency time.Duration, err error) {
-	_ = g.route.Observe(atrion.Telemetry{Latency: latency, Outcome: atrion.Classify(err)})
 }
 
 func (g *libraryGuard) state() (float64, string) {
@@ -90,7 +68,7 @@ type busGuard struct {
 }
 
 func newBusGuard() (guard, error) {
-	eng, err := newEngine()
+	eng, err := atrion.New(atrion.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -115,19 +93,16 @@ func newBusGuard() (guard, error) {
 }
 
 func (g *busGuard) call(ctx context.Context, tier atrion.Tier, fn func(context.Context) error) error {
-	d, err := g.client.Decide(ctx, route, client.Request{Tier: tier.String()})
+	// With Hold the answer is a seat, which the report that names it returns.
+	d, err := g.client.Decide(ctx, route, client.Request{Tier: tier.String(), Hold: true})
 	if err == nil && !d.Allow {
 		return errShed
 	}
 	// A node that does not answer is no reason to fail: pass.
 	start := time.Now()
 	err = fn(ctx)
-	g.observe(time.Since(start), err)
+	_ = g.client.Report(route, client.Sample{Latency: time.Since(start), Outcome: atrion.Classify(err), Permit: d.Permit})
 	return err
-}
-
-func (g *busGuard) observe(latency time.Duration, err error) {
-	_ = g.client.Report(route, client.Sample{Latency: latency, Outcome: atrion.Classify(err)})
 }
 
 func (g *busGuard) state() (float64, string) {

@@ -16,7 +16,6 @@ import (
 const (
 	offered = 400                    // requests a second, whatever happens: an open loop
 	timeout = 300 * time.Millisecond // of a request
-	checks  = 20                     // health checks a second
 )
 
 // tally is what happened to the requests of a stretch of time.
@@ -62,7 +61,6 @@ func newLoad(url string, g guard) *load {
 		Transport: &http.Transport{MaxIdleConnsPerHost: 256},
 	}}
 	l.wg.Go(func() { every(ctx, time.Second/offered, l.request) })
-	l.wg.Go(func() { every(ctx, time.Second/checks, l.check) })
 	return l
 }
 
@@ -126,12 +124,6 @@ func (l *load) get(ctx context.Context) error {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
 	return nil
-}
-
-func (l *load) check(ctx context.Context) {
-	start := time.Now()
-	err := l.get(ctx)
-	l.guard.observe(time.Since(start), err)
 }
 
 // take returns what happened since the last take.

@@ -1,6 +1,6 @@
 // Command checkout shows what Atrion does for a service, on real parts: an HTTP
 // service of finite capacity, a load generator that does not care how it is
-// doing, a slow-down and an error phase; guarded once by the library and once
+// doing, a slow-down and an outage; guarded once by the library and once
 // by a node over NATS.
 //
 //	go run ./examples/checkout
@@ -40,7 +40,7 @@ var story = []phase{
 	{"healthy", 4 * time.Second, fault{}},
 	{"slow", 4 * time.Second, fault{slower: 12}},
 	{"healthy", 5 * time.Second, fault{}},
-	{"errors", 4 * time.Second, fault{errors: 0.6}},
+	{"down", 8 * time.Second, fault{errors: 1}},
 	{"healthy", 6 * time.Second, fault{}},
 }
 

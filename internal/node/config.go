@@ -12,7 +12,9 @@ import (
 
 	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/bus"
+	"github.com/atrion-io/atrion/physics"
 	"github.com/atrion-io/atrion/physics/classic"
+	"github.com/atrion-io/atrion/physics/ohmic"
 	"github.com/atrion-io/atrion/vec"
 )
 
@@ -58,7 +60,7 @@ func DefaultConfig() Config {
 		Bucket:    "ATRION_STATE",
 		Replicas:  1,
 		StateTTL:  24 * time.Hour,
-		Law:       classic.Name,
+		Law:       ohmic.Name,
 		Voltage:   atrion.DefaultVoltage,
 		MaxRoutes: 1_000_000,
 		Mailbox:   4096,
@@ -112,7 +114,7 @@ func (c *Config) settings() []setting {
 		text("state.bucket", "JetStream KV bucket", &c.Bucket),
 		whole("state.replicas", "replicas of the bucket", &c.Replicas),
 		span("state.ttl", "how long the state of a silent route is kept", &c.StateTTL),
-		text("law", "control law: classic", &c.Law),
+		text("law", "control law: ohmic (closed loop) or classic (as first published)", &c.Law),
 		number("voltage", "volts of requests that bid none", &c.Voltage),
 		whole("max_routes", "routes held at a time", &c.MaxRoutes),
 		whole("mailbox", "samples waiting per route", &c.Mailbox),
@@ -224,7 +226,7 @@ func (c *Config) Validate() error {
 		wrong(name, strconv.Quote(value), strings.Join(allowed, ", "))
 	}
 	oneOf("state.store", c.State, "kv", "memory")
-	oneOf("law", c.Law, classic.Name)
+	oneOf("law", c.Law, ohmic.Name, classic.Name)
 	oneOf("log.level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log.format", c.LogFormat, "text", "json")
 	levels := []string{"auto"}
@@ -252,4 +254,12 @@ func within[T int | time.Duration](wrong func(string, any, string), name string,
 	if v < low || v > high {
 		wrong(name, v, fmt.Sprintf("%v to %v", low, high))
 	}
+}
+
+// law makes the control law that the configuration names.
+func (c *Config) law() (physics.Law, error) {
+	if c.Law == classic.Name {
+		return classic.New(c.Classic)
+	}
+	return ohmic.New(ohmic.DefaultConfig())
 }

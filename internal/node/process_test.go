@@ -44,7 +44,7 @@ var readyLine = regexp.MustCompile(`msg="atrion-node ready".* nats=(\S+)`)
 
 func launch(t *testing.T, bin string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(bin, args...), log: new(bytes.Buffer)}
+	p := &process{cmd: exec.Command(bin, append(args, "--law", "classic")...), log: new(bytes.Buffer)}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/bus"
-	"github.com/atrion-io/atrion/physics/classic"
 	"github.com/atrion-io/atrion/providers"
 	"github.com/atrion-io/atrion/providers/natskv"
 	"github.com/atrion-io/atrion/vec"
@@ -150,7 +149,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 		}
 		n.provider = kv
 	}
-	law, err := classic.New(c.Classic)
+	law, err := c.law()
 	if err != nil {
 		return nil, err
 	}

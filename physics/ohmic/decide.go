@@ -153,7 +153,7 @@ func (s *State) Note(q physics.Query, admitted, seated bool) {
 	}
 	// Above some thousand arrivals a second a sample of them tells as much,
 	// and processors need not pass the counter around for each.
-	if s.thin == 0 || uint32(q.U*(1<<53))&s.thin == 0 {
+	if s.thin == 0 || uint32(q.U*(1<<32))&s.thin == 0 {
 		d.arrive(band(q.Voltage), s.thin+1)
 		if admitted && !seated {
 			d.lent.Add(s.thin + 1)

@@ -28,7 +28,8 @@ func (s *State) judgeStart(t int64, late bool) {
 	}
 	n, sum := p.timed, p.lnLatency
 	if missing := p.admitted - p.done; missing > 0 && !late {
-		age := float64(t-(p.opened+p.closed)/2) / 1e6
+		// The missing of a cohort that took long are not as old as its middle.
+		age := (float64(t-p.closed) + float64(min(p.closed-p.opened, patience))/2) / 1e6
 		n, sum = n+missing, sum+float64(missing*vec.Ln1(1.5*age))
 	}
 	mean, lnSeats := sum/n, vec.Ln1(q.limit)

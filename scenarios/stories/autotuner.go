@@ -10,18 +10,20 @@ import (
 )
 
 // Autotuner is about what is normal: who learns it must not take noise for a
-// fault, nor a fault for normal. The original's limit rose with the very fault that it should have
-// caught, and it never came back.
+// fault, nor a fault for normal. The original's limit rose with the very fault
+// that it should have caught, and it never came back.
 //
 // Model, for the detector: a latency of 100 ms on average, seen once a second,
 // with normal noise of 5, 10 and 30 % for a day each, and for a day that swings
-// between 60 and 180 ms with 10 %. Then, after six hours of learning, for each noise: a shift by
-// 5 to 8 standard deviations of single values for two minutes, twelve times two hours
-// apart; and a rise to ten times in an hour, the boiling frog.
+// between 60 and 180 ms with 10 %. Then, after six hours of learning, for each
+// noise: a shift by 5 to 8 standard deviations of single values for two minutes,
+// twelve times two hours apart; and a rise to ten times in an hour, the boiling
+// frog.
 //
 // Model, for the gate: 32 servers, 50 ms, asked for .7 of their capacity, whose
 // service becomes 3 times as slow within a minute and is well again at once; and a
-// minute of swings of service between .8 and 1.3 of its usual time at half of the capacity.
+// minute of swings of service between .8 and 1.3 of its usual time at half of the
+// capacity.
 //
 // Arms: the product is tuner.Detector beside the engine with its learned unloaded
 // latency; under the published law it is the published tuner. Other arms have no
@@ -29,10 +31,10 @@ import (
 //
 // Oracle: knows what was injected; the capacity at each moment.
 //
-// Promises: no false alarm in the days of noise; every shift found within 10 values; the frog
-// found below twice its usual heat; mean and sigma the same bits all through an
-// alarm; the gate's limit at most twice the number of servers when the
-// service has become three times as slow, .9 of the capacity used in that
+// Promises: no false alarm in the days of noise; every shift found within 10
+// values; the frog found below twice its usual heat; mean and sigma the same bits
+// all through an alarm; the gate's limit at most twice the number of servers when
+// the service has become three times as slow, .9 of the capacity used in that
 // time, recovery within 2 s, and no more than .01 turned away in the swings.
 func Autotuner() scenarios.Scenario {
 	s := &story{
@@ -95,8 +97,7 @@ func Autotuner() scenarios.Scenario {
 }
 
 // watcher is a detector under test: it takes the value seen at second t, and says
-// whether it is alarmed. moved reports whether it has learned anything since the
-// last call.
+// whether it is alarmed.
 type watcher interface {
 	observe(t int64, value float64) (alarmed bool)
 	learned() (mean, sigma float64)

@@ -7,10 +7,10 @@ import (
 	"github.com/atrion-io/atrion/scenarios"
 )
 
-// Chaos is a backend that answers at random with errors and late, at five rates
-// of requests from 1 to 10,000 a second. In the original the rate decided what
-// became of it: the same backend was never shed at a low rate and locked out for
-// ever at ten times that rate.
+// Chaos is a backend that answers at random with errors and late, at five rates of
+// requests from 1 to 10,000 a second. In the original the rate decided what became
+// of it: the same backend was never shed at a low rate and locked out for ever at
+// ten times that rate.
 //
 // Model: at each rate a backend of the same kind and of the size that the rate
 // wants (service of 60 ms on average, one request in ten takes six times the
@@ -25,8 +25,8 @@ import (
 //
 // Promises: a route counts as tripped where more than a tenth is turned away. At
 // every rate it is not at 1 % and at 40 % of errors, and is at 80 %: the trip
-// point, 60 % with the product's usual settings, does not move with the rate. (At 1
-// request a second the memory of one second holds one or two calls, which is why
+// point, 60 % with the product's usual settings, does not move with the rate. (At
+// 1 request a second the memory of one second holds one or two calls, which is why
 // the tenth is needed.) From 100 requests a second on, where the step is more than
 // the backend can take: it is met by shedding within 5 s, for the load that errors
 // make and not for the errors; .9 of the oracle within 2 s of its end.

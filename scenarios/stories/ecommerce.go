@@ -5,9 +5,8 @@ import (
 	"github.com/atrion-io/atrion/scenarios"
 )
 
-// Ecommerce is the day of the sale: checkouts and searches share one database,
-// and what is asked of it goes from .8 of its capacity to twice that for a
-// minute.
+// Ecommerce is the day of the sale: checkouts and searches share one database, and
+// what is asked of it goes from .8 of its capacity to twice that for 40 s.
 //
 // Model: 32 connections that the database works on at a time, 50 ms each on
 // average, up to a half slower when many wait: C = 640 queries a second. A fifth

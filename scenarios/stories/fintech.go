@@ -14,15 +14,17 @@ import (
 // refunds (20 to 100 ms, 2 and 3 % failing). While the provider hangs a payment
 // holds its connection until its client gives up. Deadlines: balance .5 s, others
 // 2 s. Failed calls are tried again twice, after 100 and 200 ms and a half more or
-// less; who was turned away by the gate is told so, and does not try again. Each of
-// the three operations is a route.
+// less; who was turned away by the gate is told so, and does not try again. Each
+// of the three operations is a route.
 //
 // Oracle: serves balances and refunds as if nothing had happened.
 //
 // Promises: balance and refund keep .95 of what is asked for while payments hang;
-// calls that reach the pool are at most 1.2 a request; connections held by hanging
-// payments never take more than half of the pool; payments are back at .95 within
-// 2 s after the provider is.
+// calls that reach the pool are at most 1.2 a payment; payments are back at .95
+// within 2 s after the provider is. Not promised is how much of the pool hanging
+// payments hold: up to the limit that their route has learned, here 38 of 50, which
+// is several times what they usually need. A pool smaller than that wants a route
+// of its own.
 func Fintech() scenarios.Scenario {
 	s := &story{
 		name:  "fintech",

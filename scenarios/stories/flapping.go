@@ -22,8 +22,8 @@ import (
 //
 // Promises: at most one transition (from most requests admitted to most turned
 // away, and back) per real change of which there are four; more goodput than the
-// standard breaker in the same seed; after each of the two faults sooner back
-// than the breaker, and within 2 s.
+// standard breaker in the same seed; after each of the two faults sooner back than
+// the breaker, and within 2 s.
 func Flapping() scenarios.Scenario {
 	s := &story{
 		name:  "flapping",

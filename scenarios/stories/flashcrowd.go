@@ -5,9 +5,9 @@ import (
 	"github.com/atrion-io/atrion/scenarios"
 )
 
-// FlashCrowd is the listing of a coin: an exchange that is half idle is asked
-// for twenty times as much at once, for half a minute, and then for what it was
-// asked before.
+// FlashCrowd is the listing of a coin: an exchange that is half idle is asked for
+// twenty times as much at once, for 20 s, and then for what it was asked
+// before.
 //
 // Model: 32 servers, exponential service of 50 ms, one queue without a bound,
 // congestion that slows service down by up to a half: C = 640 requests a second.
@@ -23,7 +23,7 @@ import (
 func FlashCrowd() scenarios.Scenario {
 	s := &story{
 		name:  "flash-crowd",
-		about: "half of the capacity, twenty times as much for 30 s, half of it again",
+		about: "half of the capacity, twenty times as much for 20 s, half of it again",
 		promises: []promise{
 			atLeast(.95, "goodput_crowd", "capacity used in the crowd").mean(),
 			atLeast(.93, "goodput_crowd", "capacity used in the crowd, worst seed"),
@@ -32,7 +32,7 @@ func FlashCrowd() scenarios.Scenario {
 			atMost(0, "lockout_s", "lock-outs"),
 		},
 	}
-	const from, to, end = 20, 50, 75
+	const from, to, end = 15, 35, 55
 	sc := sim.Scenario{
 		Duration: end,
 		Clients:  sim.Clients{Load: during(.5, 10, from, to)},

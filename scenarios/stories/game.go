@@ -22,9 +22,9 @@ import (
 // At a level, the layers up to it are asked for. A layer that is turned away is
 // missing from the view, with those above it; the first one asks again up to three
 // times, every 8 ms. If it is not there, or if a layer that was begun is late, the
-// frame is missed. A frame is worth 1 at HIGH, .85
-// at MEDIUM, .6 at LOW, and nothing if it was missed. So cost falls with the level,
-// and 35 players fit at HIGH, 83 at MEDIUM, 250 at LOW.
+// frame is missed. A frame is worth 1 at HIGH, .85 at MEDIUM, .6 at LOW, and
+// nothing if it was missed. So cost falls with the level, and 35 players fit at
+// HIGH, 83 at MEDIUM, 250 at LOW.
 
 type level int
 

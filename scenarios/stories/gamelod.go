@@ -16,8 +16,8 @@ import (
 // most for the cores' time, and never lets a core wait.
 //
 // Promises: the integral of quality at least .9 of the oracle's; a tick's cost per
-// player falls with the level; HIGH again within 2 s after the crowd is gone, nine ticks in ten; no
-// more than .02 of the frames missed.
+// player falls with the level; HIGH again, and for good, within 2 s after the crowd
+// is gone; no more than .02 of the frames missed.
 func GameLOD() scenarios.Scenario {
 	s := &story{
 		name:  "game-lod",

@@ -151,11 +151,12 @@ func (p *product) close() {
 
 // controllers are an arm that is no engine: a controller a route.
 type controllers struct {
-	w    *world
-	arm  scenarios.Arm
-	caps map[string]float64
-	made map[string]sim.Controller
-	ids  int
+	w     *world
+	arm   scenarios.Arm
+	caps  map[string]float64
+	made  map[string]sim.Controller
+	order []sim.Controller // as they were made
+	ids   int
 }
 
 func (c *controllers) controller(route string) sim.Controller {
@@ -175,6 +176,7 @@ func (c *controllers) controller(route string) sim.Controller {
 			Look: func() (float64, float64) { return 0, 0 },
 		})
 		c.made[route] = ctl
+		c.order = append(c.order, ctl)
 	}
 	if a, ok := ctl.(sim.Advancer); ok {
 		a.Advance(c.w.loop.Now())
@@ -209,7 +211,7 @@ func (c *controllers) look(string, float64) (atrion.Explanation, bool) {
 }
 
 func (c *controllers) close() {
-	for _, ctl := range c.made { // each is independent of the others: the order is nobody's business
+	for _, ctl := range c.order {
 		if x, ok := ctl.(sim.Closer); ok {
 			x.Close()
 		}

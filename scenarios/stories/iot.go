@@ -11,8 +11,8 @@ import (
 // write. The original let every tenth packet through, by its number, so that ten
 // vehicles of a hundred were written and ninety never.
 //
-// Model: 100 vehicles; 4k packets a second, 10k from second 5 to 15, then 4k again.
-// Each vehicle sends at even distances, a little shaken. The writer is 50
+// Model: 100 vehicles; 4k packets a second, 10k from second 5 to 15, then 4k
+// again. Each vehicle sends at even distances, a little shaken. The writer is 50
 // connections of 10 ms on average, C = 5k a second, with a line of 500 at most;
 // what is not written within 150 ms is stale. A packet bids 25 V and half as much
 // again for every one of its vehicle that was turned away or lost since the last

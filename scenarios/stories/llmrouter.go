@@ -12,26 +12,30 @@ import (
 )
 
 // LLMRouter chooses between a good, dear model and a cheap, lesser one. The good
-// one fails for 40 s. In the original its usual slowness was held against it: after
-// 14 prompts it was never asked again.
+// one fails for 40 s. In the original its usual slowness was held against it:
+// after 14 prompts it was never asked again.
 //
-// Model: gpt4, 24 at a time, 500 to 2000 ms each, quality .95, 0.03 dollars per
-// 1000 tokens; llama3, 64 at a time, 50 to 200 ms, quality .85, 0.005 dollars. 8 prompts a
-// second of 100 to 300 tokens, to be answered within 6 s. From second 30 to 70
-// nine of ten calls of gpt4 end in an error after 1 to 3 s; errors cost nothing.
-// A failed call is made again at llama3.
+// Model: gpt4, 120 at a time, 500 to 2000 ms each, quality .95, 0.03 dollars per
+// 1000 tokens; llama3, 320 at a time, 50 to 200 ms, quality .85, 0.005 dollars; 2
+// % of the calls fail. 40 prompts a second of 100 to 300 tokens, to be answered
+// within 6 s. From second 30 to 70 nine of ten calls of gpt4 end in an error after
+// 1 to 3 s; errors cost nothing. A failed call is made again at llama3.
 //
-// Choice: softmax over R. Each model is a route, whose R for the default bid the
-// engine explains; to llama3's 60 V are added, what its lesser quality is worth;
-// temperature 12 V. So gpt4 gets nearly all prompts at R = 0 and one in thirty
-// or so at its highest, which are the probes. A model's route learns what is
-// usual for that model by itself; nobody tells it.
+// Choice: softmax over R. Each model is a route, whose R the engine explains; to
+// llama3's 60 V are added, what its lesser quality is worth; temperature 12 V.
+// Prompts bid 25 to 400 V, every ratio alike, so that R is the bid under which a
+// route turns away, and moves with the share that fails. A model's route learns
+// what is usual for that model by itself; nobody tells it. Its law is set to calls
+// that are few and dear: a memory of failure of 1.5 s, half of the calls failing
+// is reason to shed, and few are evidence.
 //
 // Oracle: asks gpt4 while it is well, llama3 while it is not.
 //
-// Promises: gpt4's share of the prompts at most .2 from 5 s after the beginning of the
-// fault on and at least .9 from 5 s after its end on; quality of what was answered in
-// time at least .95 of the oracle's, and at least .95 of it per dollar.
+// Promises: the failing model left within 5 s and asked again within 5 s (less
+// than .3 of the prompts, more than .8, for two seconds); gpt4's share of the
+// prompts at most .25 from 5 s after the beginning of the fault on and at least .9
+// from 5 s after its end on; quality of what was answered in time at least .95 of
+// the oracle's, and at least .95 of it per dollar.
 //
 // Not promised yet: profiles of models, which the product does not have.
 func LLMRouter() scenarios.Scenario {
@@ -41,7 +45,7 @@ func LLMRouter() scenarios.Scenario {
 		promises: []promise{
 			atMost(5, "leave_s", "a failing model is left"),
 			atMost(5, "return_s", "a healed model is asked again"),
-			atMost(.2, "share_failing", "prompts to the failing model, from 5 s on"),
+			atMost(.25, "share_failing", "prompts to the failing model, from 5 s on"),
 			atLeast(.95, "quality", "quality-weighted goodput, of the oracle's"),
 			atLeast(.95, "quality_per_cost", "the same per dollar, of the oracle's"),
 			atLeast(.9, "share_well", "prompts to the better model while it is well"),

@@ -13,25 +13,25 @@ import (
 // tasks that run for an hour. In the original the profiles that were to keep them
 // apart were stored and never read.
 //
-// Model: an hour. LIGHT: 8 servers of 10 ms, C = 800 a second, asked for .6 C for 20 s,
-// 1.5 C for 30 s and .6 C again, at the beginning and at the end of the hour, and
-// little between; three in ten bid 100 V, the others 20 V; deadline 100 ms. HEAVY: 64
-// places, 3 s each and a fifth more or less, 12 a second for 130 s; the process that
-// holds all calls under way at second 100 dies then, and they never end. TASKS: a
-// hundred permits held from second 1 to the end. LIGHT and TASKS are routes of one
-// engine, whose permits live for two hours; HEAVY is one of another, whose permits
-// live for ten seconds.
+// Model: an hour. LIGHT: 8 servers of 10 ms, C = 800 a second, asked for .6 C for
+// 20 s, 1.5 C for 30 s and .6 C again, at the beginning and at the end of the
+// hour, and little between; three in ten bid 100 V, the others 20 V; deadline 100
+// ms. HEAVY: 64 places, 3 s each and a fifth more or less, 12 a second for 130 s;
+// the process that holds all calls under way at second 100 dies then, and they
+// never end. TASKS: a hundred permits held from second 1 to the end. LIGHT and
+// TASKS are routes of one engine, whose permits live for two hours; HEAVY is one
+// of another, whose permits live for ten seconds.
 //
 // Oracle: LIGHT's capacity; the same run without tasks.
 //
-// Promises: no HEAVY call, once the route has found its limit, is turned away, and none leaves a scar; R of
-// LIGHT, in both overloads, within 5 % of what it is without the tasks, and its
-// goodput at least .93 of the oracle's; a dead holder's seats are back within 8/7 of a permit's
-// life.
+// Promises: no HEAVY call, once the route has found its limit, is turned away, and
+// none leaves a scar; R of LIGHT, in both overloads, within 5 % of what it is
+// without the tasks, and its goodput at least .93 of the oracle's; a dead holder's
+// seats are back within 8/7 of a permit's life.
 //
 // Not promised yet, because the product has neither profiles nor leases: that a
-// LIGHT call of 50 ms leaves a scar, and that a dead holder's seat is back after two
-// missed heartbeats. A permit's life stands in for the latter.
+// LIGHT call of 50 ms leaves a scar, and that a dead holder's seat is back after
+// two missed heartbeats. A permit's life stands in for the latter.
 func LongRunning() scenarios.Scenario {
 	s := &story{
 		name:  "long-running",

@@ -10,12 +10,13 @@ import (
 // nothing to do with C. In the original the guard never let anybody through again
 // and that counted as success.
 //
-// Model: 400 threads in A, 300 in B, 64 servers in C and in X, service of 20 ms on average. 300
-// requests a second to A for B, and 300 for X, 5 % of which fail anyway; clients
-// give up after 5 s, and do not try again. A thread is held from the
-// request to its answer; who finds none waits in line until its deadline. B guards
-// C, A guards B and X, each with a route of its own; a rejection is an answer, an
-// error that takes no time, and A does not take B's rejection for a failure of B.
+// Model: 400 threads in A, 300 in B, 64 servers in C and in X, service of 20 ms on
+// average. 300 requests a second to A for B, and 300 for X, 5 % of which fail
+// anyway; clients give up after 5 s, and do not try again. A thread is held from
+// the request to its answer; who finds none waits in line until its deadline. B
+// guards C, A guards B and X, each with a route of its own; a rejection is an
+// answer, an error that takes no time, and A does not take B's rejection for a
+// failure of B.
 //
 // Oracle: serves all of X and, while C is well, all of B.
 //
@@ -114,11 +115,11 @@ type answer struct {
 
 // arrive is a request to A: it wants a thread, asks call, and is gone with the
 // answer or after its deadline.
-func (c *chain) arrive(t *traffic, id uint64, call func(id uint64, left func() bool, back func(answer))) {
+func (c *chain) arrive(t *traffic, id uint64, call func(id uint64, back func(answer))) {
 	born := c.w.now()
 	t.offered.add(1)
 	late := func() bool { return (c.w.now()-born)*1000 >= chainPatience }
-	c.thread(c.a, born, func(done func(answer)) { call(id, late, done) }, func(r answer) {
+	c.thread(c.a, born, func(done func(answer)) { call(id, done) }, func(r answer) {
 		switch {
 		case r.kind == sim.OK && !late():
 			t.good.put(born, 1)
@@ -171,7 +172,7 @@ func (c *chain) guarded(route string, call func(back func(answer)), back func(an
 	})
 }
 
-func (c *chain) callB(id uint64, _ func() bool, back func(answer)) {
+func (c *chain) callB(id uint64, back func(answer)) {
 	c.guarded("a-b", func(back func(answer)) {
 		c.thread(c.bb, c.w.now(), func(done func(answer)) {
 			c.guarded("b-c", func(back func(answer)) { c.callC(id, back) }, done)
@@ -181,16 +182,14 @@ func (c *chain) callB(id uint64, _ func() bool, back func(answer)) {
 
 // callC takes its time and, in the fault, fails.
 func (c *chain) callC(id uint64, back func(answer)) {
-	d := c.w.dice(3, id)
-	work, kind := d.exponential(20), sim.OK
 	if t := c.w.now(); t >= chainFrom && t < chainTo {
 		c.w.after(2000, func() { back(answer{kind: sim.Fail}) })
 		return
 	}
-	c.c.serve(work, func() { back(answer{kind: kind}) })
+	c.c.serve(c.w.dice(3, id).exponential(20), func() { back(answer{kind: sim.OK}) })
 }
 
-func (c *chain) callX(id uint64, _ func() bool, back func(answer)) {
+func (c *chain) callX(id uint64, back func(answer)) {
 	c.guarded("a-x", func(back func(answer)) {
 		d := c.w.dice(4, id)
 		work, kind := d.exponential(20), sim.OK

@@ -10,16 +10,20 @@ import (
 // that more is on its way. In the original no switch happened during the ramp; all
 // three "predictions" came after the jump that they predicted.
 //
-// Model: see game.go. For 20 s there are 10 to 30 players, at random for each
-// tick, all of whom fit at HIGH; then their number rises from 10 to 100 in 20 s, stays for 10 s,
-// and it is as at first again. The level goes down by one if there was momentum in two ticks of the last
-// half second, and otherwise follows the rule of game-lod-v2.
+// Model: see game.go; within a layer the players' bids differ by up to .9, so that
+// R moves as soon as the first of them is turned away. For 5 s there are 60
+// players, and the route finds its limit: one that has never been there finds it by
+// a queue, and misses frames of which nothing warned. For 15 s there are 10 to 30,
+// at random for each tick, all of whom fit at HIGH; then their number rises from 10
+// to 100 in 20 s, stays for 10 s, and it is noise again. The level goes down by one
+// if there was momentum in the last half second, and otherwise follows the rule of
+// game-lod-v2.
 //
 // Oracle: knows how many players there are.
 //
 // Promises: in the ramp the first switch comes before the first missed frame; none
-// comes from noise; at most .02 of the frames missed; the integral of quality at least .85 of
-// the oracle's.
+// comes from noise; at most .02 of the frames missed; the integral of quality at
+// least .85 of the oracle's.
 func PredictiveLOD() scenarios.Scenario {
 	s := &story{
 		name:  "predictive-lod",

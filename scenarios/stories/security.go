@@ -2,6 +2,7 @@ package stories
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/atrion-io/atrion/internal/sim"
 	"github.com/atrion-io/atrion/physics/ohmic"
@@ -9,7 +10,7 @@ import (
 )
 
 // Security is the attack by bots that scrape and by others that try passwords,
-// first 1500 requests a second and then 3000, on a service that 300 honest users
+// first 1800 requests a second and then 3500, on a service that 300 honest users
 // ask once a second each. In the original everybody was one route, and the defence
 // locked the honest users out.
 //
@@ -17,9 +18,9 @@ import (
 // deadline of one second; who is turned away by the backend's gate tries again
 // twice, 50 ms later each. Bots: 40 of 15 to 30 requests a second each, 90 from
 // second 20 on. Credential stuffers: 60 of 15 a second each, 98 % of whose logins
-// are refused, 100 from second 20 on. Honest users
-// mistype one login in a hundred; one of them, for ten seconds, all. A tenth of the
-// honest users come for the first time during the attack.
+// are refused, 100 from second 20 on. Honest users mistype one login in a hundred;
+// one of them, for ten seconds, all. A tenth of the honest users come for the
+// first time during the attack.
 //
 // What the service does with the product's API of today: every identity has a
 // route of its own, in an engine that remembers failure for 30 s, and a refused
@@ -30,13 +31,13 @@ import (
 // Oracle: serves every honest request.
 //
 // Promises: .99 of the honest requests served in time during the attack, their p99
-// no more than a fifth above that of the calm on average (which is within chance of
-// it), four of five password trials stopped before they reach the backend, and who
-// was taken for an attacker passes again, nine times in ten, within the 30 s for
-// which failure is remembered.
+// no more than a fifth above that of the calm on average (which is within chance
+// of it), four of five password trials stopped before they reach the backend, and
+// who was taken for an attacker passes again, nine times in ten, within the 30 s
+// for which failure is remembered.
 //
-// Not promised yet, because the product has no bans and no tarpit: a ban's time
-// to live, and the memory that a tarpit holds.
+// Not promised yet, because the product has no bans and no tarpit: a ban's time to
+// live, and the memory that a tarpit holds.
 func Security() scenarios.Scenario {
 	s := &story{
 		name:  "security",
@@ -126,7 +127,7 @@ func playAttack(arm scenarios.Arm, seed uint64) (*attack, error) {
 		trials: w.tally(), tried: w.tally(), clumsyAsked: w.tally(), clumsyPassed: w.tally(),
 	}
 	var err error
-	if a.ids, err = w.gate(arm, setup{law: func(c *ohmic.Config) { c.FailureMemory = 30e9 }}); err != nil {
+	if a.ids, err = w.gate(arm, setup{law: func(c *ohmic.Config) { c.FailureMemory = 30 * time.Second }}); err != nil {
 		return nil, err
 	}
 	if a.backend, err = w.gate(arm, setup{caps: map[string]float64{"backend": 20}}); err != nil {
@@ -275,7 +276,7 @@ func (a *attack) try(name string, d *dice, begun float64, retry int, wrong bool,
 }
 
 // freed returns after how many seconds the clumsy user, whose password is right
-// again, passes nine times in ten from then on for ten requests.
+// again, passes nine times in ten from then on, for ten seconds.
 func (a *attack) freed() float64 {
 	for t := float64(clumsyTo); t+5 <= attackEnd; t += .1 {
 		if asked := a.clumsyAsked.sum(t, t+10); a.clumsyPassed.sum(t, t+10) >= .9*asked && asked > 0 {

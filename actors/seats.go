@@ -71,7 +71,7 @@ func (s *seats) leave(span uint32) bool {
 func (s *seats) reclaim(now uint32) (lost int64) {
 	for i := range s.ring {
 		was := s.ring[i].Load()
-		if n := int64(was & countMask); n > 0 && now-uint32(was>>32)*spans-uint32(i) >= spans && s.ring[i].CompareAndSwap(was, was&^countMask) {
+		if n := int64(was & countMask); n > 0 && int32(now-uint32(was>>32)*spans-uint32(i)) >= spans && s.ring[i].CompareAndSwap(was, was&^countMask) {
 			lost += n
 		}
 	}

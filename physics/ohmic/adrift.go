@@ -41,7 +41,7 @@ func (l *ledger) strike(start int64) int64 {
 			return s
 		}
 	}
-	for s := max(from, l.upTo-slots) + 1; s < l.upTo; s++ {
+	for s := max(from, l.upTo-slots, -1) + 1; s < l.upTo; s++ {
 		if l.open[s%slots] > 0 {
 			l.open[s%slots]--
 			return s

@@ -13,7 +13,7 @@ import (
 // would learn again what it forgets by a slow start.
 func (s *State) Settled(now int64) bool {
 	return s.demand == nil && s.failures.all == 0 ||
-		now-s.refreshed > int64(10*time.Second) && s.scar(now) < 0.01 && !(s.probe.stage == steady && s.probe.under())
+		now-s.refreshed > int64(10*time.Second) && s.scar(now) < 0.01
 }
 
 // Departs reports whether saved misleads about what the route has learned: a
@@ -93,12 +93,15 @@ func (s *State) ParseState(src []byte, now int64) error {
 	s.refreshed = now - age
 	s.probe.gap = int64(s.law.cfg.DipEvery)
 	if src[1]&flagSteady != 0 {
-		s.probe.stage = steady
+		s.probe.stage, s.probe.step = steady, idle
 	}
 	p.known, p.hold = src[1]&flagKnown != 0, p.limit
+	s.probe.size = s.startSize()
 	s.seal()
 	s.restored = true
-	s.judgeMode(now)
+	if s.probe.judged > 0 {
+		s.mode = physics.Operational
+	}
 	if src[1]&flagTripped != 0 && s.scar(now) >= 0.5 {
 		s.mode = physics.CircuitBreaker
 	}

@@ -59,14 +59,14 @@ func (s *State) openCohort(t int64, size float64) {
 	p.step, p.own, p.opened, p.size = open, p.epoch, t, size
 	p.admitted, p.done, p.failed = 0, 0, 0
 	p.timed, p.lnLatency, p.counted, p.lnSeats = 0, 0, 0, 0
-	s.demand.admitted[p.own&1].Store(0)
+	s.demand.admitted[p.own>>1&1].Store(0)
 }
 
 func (s *State) closeCohort(t int64) {
 	p := &s.probe
 	p.epoch++
 	p.step, p.closed = closed, t
-	p.admitted = float64(s.demand.admitted[p.own&1].Load())
+	p.admitted = float64(s.demand.admitted[p.own>>1&1].Load())
 }
 
 // add takes a completion if it is one of the cohort's: by its epoch, or, if
@@ -108,7 +108,7 @@ func (s *State) advanceProbe(t int64) {
 			s.openCohort(t, dipSize)
 		}
 	case open:
-		got := float64(s.demand.admitted[p.own&1].Load())
+		got := float64(s.demand.admitted[p.own>>1&1].Load())
 		if got >= p.size || p.stage == steady && t-p.opened >= dipAtMost {
 			s.closeCohort(t)
 			s.supply.hold = s.supply.limit

@@ -35,11 +35,15 @@ type Config struct {
 	// [RateMemory, 10 min].
 	RateMemory, SlowMemory time.Duration
 
-	// FailureMemory is tau_e. Default 1 s, range [50 ms, 1 min]. Tolerance is
+	// FailureMemory is tau_e. Default 1 s, range [50 ms, 1 min]. FailureCalls is
+	// the most calls it holds: where there are more in tau_e, only so many of the
+	// last count. Default 200, range [10, 1e9]. Raising it meets an outage of a
+	// busy callee later and sends it fewer probes meanwhile. Tolerance is
 	// K: shedding begins when more than 1-1/K of the calls fail. Default 2.5,
 	// range [1, 100]. Evidence is the pad, in calls: so many failures count
 	// for little. Default 5, range [1, 1000].
 	FailureMemory       time.Duration
+	FailureCalls        float64
 	Tolerance, Evidence float64
 
 	// DipDepth is theta, the share of the limit held while the unloaded
@@ -66,7 +70,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Headroom: 0.2, Reserve: 0.8, BidMemory: time.Second, RateMemory: 100 * time.Millisecond, SlowMemory: 5 * time.Second,
-		FailureMemory: time.Second, Tolerance: 2.5, Evidence: 5,
+		FailureMemory: time.Second, FailureCalls: 200, Tolerance: 2.5, Evidence: 5,
 		DipDepth: 0.6, Knee: 1.35, Congested: 1.6, StartLimit: 8, LeastLimit: 4,
 		DipEvery: time.Second, DipAtMost: 10 * time.Second,
 	}
@@ -92,6 +96,7 @@ func (c Config) Validate() error {
 	span("RateMemory", c.RateMemory, 10*time.Millisecond, 10*time.Second)
 	span("SlowMemory", c.SlowMemory, c.RateMemory, 10*time.Minute)
 	span("FailureMemory", c.FailureMemory, 50*time.Millisecond, time.Minute)
+	ranged("FailureCalls", c.FailureCalls, 10, 1e9)
 	ranged("Tolerance", c.Tolerance, 1, 100)
 	ranged("Evidence", c.Evidence, 1, 1000)
 	ranged("DipDepth", c.DipDepth, 0.1, 0.95)

@@ -130,7 +130,7 @@ func (m market) load(x, end float64) bool {
 }
 
 // fail is the same for the memory of failure: x < 1-r.
-func (m market) fail(x, _ float64) bool { return x < 1-m.scar }
+func (m market) fail(x, _ float64) bool { return m.scar == 0 || x < 1-m.scar }
 
 // calm is how long the scar takes to fade to where half of the demand passes.
 func (s *State) calm() time.Duration {
@@ -153,7 +153,7 @@ func (s *State) Note(q physics.Query, admitted, seated bool) {
 	}
 	// Above some thousand arrivals a second a sample of them tells as much,
 	// and processors need not pass the counter around for each.
-	if s.thin == 0 || uint32(q.U*(1<<32))&s.thin == 0 {
+	if s.thin == 0 || uint32(math.Float64bits(q.U)*0x9E3779B97F4A7C15>>48)&s.thin == 0 {
 		d.arrive(band(q.Voltage), s.thin+1)
 		if admitted && !seated {
 			d.lent.Add(s.thin + 1)
@@ -161,7 +161,7 @@ func (s *State) Note(q physics.Query, admitted, seated bool) {
 	}
 	if admitted {
 		if s.probe.step == open {
-			d.admitted[s.probe.own&1].Add(1)
+			d.admitted[s.probe.own>>1&1].Add(1)
 		}
 	} else if m := s.market(q); !m.load(s.price.position(band(q.Voltage), m.u)) {
 		d.shed.Add(1)

@@ -1,8 +1,10 @@
 package ohmic
 
 // failures is the memory of failure (5), the scar: completions A and successes
-// G, both forgotten with tau_e. Within one refresh interval nothing fades, a
-// twentieth of the memory at most.
+// G, both forgotten with tau_e, and no more than FailureCalls of them: where
+// thousands a second succeeded, an outage must not wait until a second of them is
+// forgotten. Within one refresh interval nothing fades, a twentieth of the memory
+// at most.
 type failures struct{ all, good float64 }
 
 func (f *failures) add(good float64) {

@@ -30,7 +30,7 @@ func (s *State) judgeStart(t int64, late bool) {
 	if missing := p.admitted - p.done; missing > 0 && !late {
 		// The missing of a cohort that took long are not as old as its middle.
 		age := (float64(t-p.closed) + float64(min(p.closed-p.opened, patience))/2) / 1e6
-		n, sum = n+missing, sum+float64(missing*vec.Ln1(1.5*age))
+		n, sum = n+missing, sum+float64(missing*max(vec.Ln1(1.5*age), leastLn))
 	}
 	mean, lnSeats := sum/n, vec.Ln1(q.limit)
 	if p.counted > 0 {
@@ -39,7 +39,7 @@ func (s *State) judgeStart(t int64, late bool) {
 	p.judged++
 	switch {
 	case q.knownT0 == 0:
-		q.lnT0, q.knownT0 = mean, n
+		q.lnT0, q.knownT0 = mean, min(n, 400)
 	case mean-q.lnT0 > vec.Ln1(c.Congested)+float64(2*1.3*math.Sqrt(1/n+1/q.knownT0)):
 		lnKnee := lnSeats + q.lnT0 - mean + vec.Ln1(c.Knee)
 		q.limit = max(c.LeastLimit, vec.Exp1(float64(0.4*lnKnee)+float64(0.6*lnSeats)))

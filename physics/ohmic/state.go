@@ -106,7 +106,7 @@ func (s *State) begin(b *physics.Batch) {
 		s.restored = false
 	}
 	s.refreshed, s.arrived, s.window.opened, s.probe.opened = t, t, t, t
-	s.demand.admitted[s.probe.own&1].Store(uint32(b.Seats) + uint32(b.N))
+	s.demand.admitted[s.probe.own>>1&1].Store(uint32(b.Seats) + uint32(b.N))
 	if b.N > 0 && b.Epoch[0] == 0 {
 		s.openCohort(t, s.startSize()) // who was admitted before, nobody knows
 	}
@@ -128,6 +128,9 @@ func (s *State) refresh(t int64) {
 	s.rate += float64((1 - fade(dt, c.RateMemory)) * (n/dt - s.rate))
 	s.slow += float64((1 - fade(dt, c.SlowMemory)) * (n/dt - s.slow))
 	s.failures.forget(fade(dt, c.FailureMemory))
+	if s.failures.all > c.FailureCalls {
+		s.failures.forget(c.FailureCalls / s.failures.all)
+	}
 	if l, lent := s.demand.ledger, s.demand.lent.Load(); l != nil {
 		s.adrift.out = l.enter(t, int32(lent-s.adrift.lent))
 		l.lnSeats[l.upTo%slots] = vec.Ln1(max(s.adrift.out, 1))
@@ -209,7 +212,8 @@ func (s *State) turn(t int64) {
 func (s *State) wake() time.Duration {
 	busy := s.refreshed-s.arrived < int64(time.Second)
 	near := s.rate > 0.3*s.supply.rate || s.failures.ratio(1, s.law.cfg) > 0.01
-	if busy && (near || s.probe.under()) || s.mode == physics.Shedding || s.mode == physics.CircuitBreaker {
+	dips := s.probe.stage == steady && s.probe.under()
+	if busy && (near || dips) || s.mode == physics.Shedding || s.mode == physics.CircuitBreaker {
 		return time.Duration(refreshEvery)
 	}
 	return 0

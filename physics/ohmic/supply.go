@@ -50,7 +50,7 @@ func (p *supply) seal(c *Config) {
 	p.cap = (1 + c.Headroom) * p.hold
 	p.covered = 0
 	if p.busy > 0 {
-		p.covered = c.Reserve * p.hold / p.busy * 1000
+		p.covered = min(c.Reserve*p.hold/p.busy*1000, boundless)
 	}
 }
 

@@ -1,9 +1,12 @@
-// Package scenarios plays closed-loop stories against the product through its
-// own API: real engines, real actors, virtual time. A story has a verdict, and
-// the controller that does nothing must fail every part of it; otherwise the
-// story proves nothing.
+// Package scenarios is where the product proves itself: closed-loop cases in
+// simulated time, with finite callees, clients that retry and give up, an oracle,
+// and promises. The arm under test is the product, through its own API; see
+// [Product] and [Held].
 //
-// The stories are tests: go test ./scenarios -v prints what was measured.
-// scenarios/peers, a module of its own, holds the comparison with other
-// libraries.
+// Package control has the rivals written from their papers, stories the fifteen
+// stories of the original told honestly, requirements what users of this field
+// ask for, windtunnel the runner behind "atrion-node windtunnel". peers, a module
+// of its own, plays the same cases with other libraries.
+//
+// A verdict that doing nothing passes is none: a test demands that it fails each.
 package scenarios

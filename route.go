@@ -40,7 +40,7 @@ func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (p Permit
 // given against. Without one the Decision is that of the RejectedError, if it is
 // one, and else zero.
 func (r *Route) AcquireDecision(ctx context.Context, options ...AcquireOption) (p Permit, d Decision, err error) {
-	var why actors.Answer
+	why := actors.Answer{Want: true}
 	err = r.acquire(ctx, options, &p, &why)
 	var rejected *RejectedError
 	switch {

@@ -406,7 +406,7 @@ func TestSeatsOfAFaultyRoute(t *testing.T) {
 			t.Errorf("fail closed %v: %+v", closed, v)
 		}
 		for i := range 2 * most {
-			var why Answer
+			why := Answer{Want: true}
 			seat, ok := r.Enter(100, &why)
 			ruling, _, p := r.Explain(&why)
 			if !ok || seat.Calls > 0 == closed || ruling.Allow == closed || ruling.Reason != physics.Faulty || p != &faulty {

@@ -151,12 +151,14 @@ func (s *System) policy(r physics.Ruling) physics.Ruling {
 
 // Answer is a question and the snapshot that answered it.
 type Answer struct {
+	Want  bool // also when a seat is given, which costs a little
 	query physics.Query
 	pub   *Published
 }
 
 // Enter takes a seat, which Leave returns, if a request of that voltage may
-// pass. If it may not, the seat's Calls are 0; why then says what Explain needs.
+// pass. If it may not, the seat's Calls are 0; why then says what Explain needs,
+// as it does with a seat if that is wanted.
 // ok is false if the route was evicted.
 //
 // The decision holds for the number of calls in flight that the seat brings:
@@ -168,7 +170,7 @@ func (r *Route) Enter(voltage float64, why *Answer) (s Seat, ok bool) {
 		return Seat{}, false
 	}
 	q := r.query(voltage)
-	span := spanAt(q.Now, r.sys.cfg.PermitTTL)
+	span := r.sys.spanAt(q.Now)
 	for {
 		allow := r.allows(p, q)
 		if allow && r.seats.taken.CompareAndSwap(q.Inflight, q.Inflight+1) {
@@ -176,7 +178,7 @@ func (r *Route) Enter(voltage float64, why *Answer) (s Seat, ok bool) {
 		}
 		if !allow && !r.reclaim(span) {
 			r.book(p, q, false, false)
-			*why = Answer{q, p}
+			why.query, why.pub = q, p
 			return Seat{}, true
 		}
 		q.Inflight = r.seats.taken.Load()
@@ -191,7 +193,9 @@ func (r *Route) Enter(voltage float64, why *Answer) (s Seat, ok bool) {
 		return Seat{}, false
 	}
 	r.book(p, q, true, true)
-	*why = Answer{q, p}
+	if why.Want {
+		why.query, why.pub = q, p
+	}
 	s = Seat{Calls: q.Inflight + 1, span: span}
 	if p.market != nil {
 		s.Epoch = p.market.Epoch()

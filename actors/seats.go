@@ -25,11 +25,11 @@ type Seat struct {
 	Epoch uint32 // the law's, see physics.Market
 }
 
-// spanAt is the number of the span that instant now is in: a permit lives for
-// seven whole ones at least.
-func spanAt(now int64, ttl time.Duration) uint32 {
-	return uint32(uint64(now) / uint64(ttl/(spans-1)))
-}
+// spanLength is that of one span: a permit lives for seven whole ones at least.
+func spanLength(ttl time.Duration) uint64 { return uint64(ttl / (spans - 1)) }
+
+// spanAt is the number of the span that instant now is in.
+func (s *System) spanAt(now int64) uint32 { return uint32(uint64(now) / s.span) }
 
 // enter books a seat already counted in taken. It returns how many seats of an
 // earlier lap it took back.

@@ -74,6 +74,7 @@ type System struct {
 	coarse   *coarse   // what decisions read, unless a clock was injected
 	sched    Scheduler // the clock, if it runs the actors too; else nil
 	draws    bool
+	span     uint64     // ns of a span of seats
 	blank    *Published // what a route that nobody knows anything about begins with
 	events   stream
 	saver    *saver
@@ -103,6 +104,7 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 	s := &System{
 		cfg:     cfg,
 		draws:   cfg.Law.Draws(),
+		span:    spanLength(cfg.PermitTTL),
 		drained: make(chan struct{}, 1),
 	}
 	s.sched, _ = cfg.Clock.(Scheduler)

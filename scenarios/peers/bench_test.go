@@ -53,6 +53,7 @@ func classicRoute(b *testing.B, scarred bool) (*atrion.Engine, *atrion.Route) {
 // on two processors perfect scaling halves it.
 func parallel(b *testing.B, fn func()) {
 	b.ReportAllocs()
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			fn()
@@ -61,6 +62,33 @@ func parallel(b *testing.B, fn func()) {
 }
 
 var sink atomic.Int64
+
+// ohmicRoute is a route of the default law: healthy, or so loaded that a request
+// of 50 volts is turned away for as long as the benchmark runs.
+func ohmicRoute(b *testing.B, shedding bool) (*atrion.Engine, *atrion.Route) {
+	b.Helper()
+	eng, err := atrion.New(atrion.Config{PermitTTL: time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = eng.Close(context.Background()) })
+	route, err := eng.Route("r")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for range 100 {
+		if p, err := route.Acquire(context.Background(), atrion.High); err == nil {
+			time.Sleep(100 * time.Microsecond)
+			p.Done(nil)
+		}
+	}
+	for shedding { // until nobody gets in
+		if _, err := route.Acquire(context.Background(), atrion.High); err != nil {
+			break
+		}
+	}
+	return eng, route
+}
 
 // BenchmarkFloor is what the harness, and the clock reads no guard can avoid
 // that times its calls itself, cost.
@@ -84,7 +112,7 @@ func BenchmarkDecision(b *testing.B) {
 		if scarred {
 			name = "scarred"
 		}
-		b.Run("atrion-allow/"+name, func(b *testing.B) {
+		b.Run("atrion-allow/classic-"+name, func(b *testing.B) {
 			_, route := classicRoute(b, scarred)
 			parallel(b, func() {
 				if !route.Allow(50) {
@@ -92,8 +120,30 @@ func BenchmarkDecision(b *testing.B) {
 				}
 			})
 		})
-		b.Run("atrion-decide/"+name, func(b *testing.B) {
+		b.Run("atrion-decide/classic-"+name, func(b *testing.B) {
 			_, route := classicRoute(b, scarred)
+			parallel(b, func() {
+				if !route.Decide(50).Allow {
+					sink.Add(1)
+				}
+			})
+		})
+	}
+	for _, shedding := range []bool{false, true} {
+		name := "healthy"
+		if shedding {
+			name = "shedding"
+		}
+		b.Run("atrion-allow/ohmic-"+name, func(b *testing.B) {
+			_, route := ohmicRoute(b, shedding)
+			parallel(b, func() {
+				if !route.Allow(50) {
+					sink.Add(1)
+				}
+			})
+		})
+		b.Run("atrion-decide/ohmic-"+name, func(b *testing.B) {
+			_, route := ohmicRoute(b, shedding)
 			parallel(b, func() {
 				if !route.Decide(50).Allow {
 					sink.Add(1)
@@ -123,22 +173,24 @@ func BenchmarkDecision(b *testing.B) {
 // clock say nothing about latency.
 func BenchmarkProtectedCall(b *testing.B) {
 	ctx := context.Background()
-	b.Run("atrion-acquire-done", func(b *testing.B) {
-		eng, route := classicRoute(b, false)
-		parallel(b, func() {
-			if p, err := route.Acquire(ctx, atrion.High); err == nil {
-				p.Done(nil)
-			}
+	for law, make := range map[string]func(*testing.B, bool) (*atrion.Engine, *atrion.Route){"classic": classicRoute, "ohmic": ohmicRoute} {
+		b.Run("atrion-acquire-done/"+law, func(b *testing.B) {
+			eng, route := make(b, false)
+			parallel(b, func() {
+				if p, err := route.Acquire(ctx, atrion.High); err == nil {
+					p.Done(nil)
+				}
+			})
+			st := eng.Stats()
+			b.ReportMetric(100*float64(st.MailboxFull)/float64(st.MailboxFull+st.Samples), "%dropped")
 		})
-		st := eng.Stats()
-		b.ReportMetric(100*float64(st.MailboxFull)/float64(st.MailboxFull+st.Samples), "%dropped")
-	})
-	b.Run("atrion-do", func(b *testing.B) {
-		_, route := classicRoute(b, false)
-		parallel(b, func() {
-			_, _ = atrion.Do(ctx, route, func(context.Context) (int, error) { return 0, nil })
+		b.Run("atrion-do/"+law, func(b *testing.B) {
+			_, route := make(b, false)
+			parallel(b, func() {
+				_, _ = atrion.Do(ctx, route, func(context.Context) (int, error) { return 0, nil })
+			})
 		})
-	})
+	}
 	b.Run("gobreaker-execute", func(b *testing.B) {
 		cb := gobreaker.NewCircuitBreaker[int](gobreaker.Settings{})
 		parallel(b, func() { _, _ = cb.Execute(func() (int, error) { return 0, nil }) })

@@ -3,6 +3,7 @@ package atrion
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/atrion-io/atrion/actors"
@@ -58,6 +59,7 @@ type Explanation struct {
 	Inflight int64         // calls that hold a permit
 	Limit    float64       // calls at a time that the law holds the route to; 0: it knows no limit
 	Shed     uint64        // rejections since the route was created
+	Unusual  string        // what the latency is, if it is not what it was; "": nothing to tell
 	LastSeen time.Duration // since the route's last observation; < 0: never
 }
 
@@ -67,7 +69,11 @@ func (x Explanation) String() string {
 	if x.LastSeen >= 0 {
 		seen = fmt.Sprintf("Last observation %v ago.", x.LastSeen.Round(time.Millisecond))
 	}
-	return fmt.Sprintf("%s\n%s %d in flight, %d shed so far, law %s.\n", x.Decision.Explain(), seen, x.Inflight, x.Shed, x.Law)
+	limit := ""
+	if x.Limit > 0 {
+		limit = fmt.Sprintf(" of %.0f", x.Limit)
+	}
+	return fmt.Sprintf("%s\n%s %d%s in flight, %d shed so far, law %s.\n%s", x.Decision.Explain(), seen, x.Inflight, limit, x.Shed, x.Law, x.Unusual)
 }
 
 // ErrUnknownRoute: there is no route of that name.
@@ -100,6 +106,11 @@ func (e *Engine) Explain(name string, voltage float64) (Explanation, error) {
 	}
 	if s, ok := p.State.(physics.Limited); ok {
 		_, x.Limit = s.Limit()
+	}
+	if s, ok := p.State.(physics.Watched); ok {
+		if level, mean, sigma, alarm := s.Watched(); alarm {
+			x.Unusual = fmt.Sprintf("Latency is %.4g ms, usually %.4g: %.1f sigma away.\n", level, mean, math.Abs(level-mean)/sigma)
+		}
 	}
 	if p.Revision > 0 {
 		x.LastSeen = time.Duration(max(e.sys.Now()-p.Seen, 0))

@@ -118,6 +118,13 @@ type Limited interface {
 	Limit() (learned, held float64)
 }
 
+// Watched is a State that keeps an eye on its route's latency, for people.
+type Watched interface {
+	// Watched returns the level in ms now, what is usual, and whether the one
+	// has left the limits of the other.
+	Watched() (level, mean, sigma float64, alarm bool)
+}
+
 // Market is a State under a law that weighs demand against supply: it must
 // know of every request, also of those that are turned away.
 type Market interface {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion/physics"
+	"github.com/atrion-io/atrion/tuner"
 	"github.com/atrion-io/atrion/vec"
 )
 
@@ -11,7 +12,10 @@ import (
 const Name = "ohmic"
 
 // Law is the law of one [Config]. It is immutable and safe for concurrent use.
-type Law struct{ cfg Config }
+type Law struct {
+	cfg   Config
+	watch tuner.DetectorConfig
+}
 
 var _ physics.Law = (*Law)(nil)
 
@@ -21,7 +25,7 @@ func New(c Config) (*Law, error) {
 		return nil, err
 	}
 	c.Floor = short(c.Floor)
-	return &Law{cfg: c}, nil
+	return &Law{cfg: c, watch: tuner.DefaultDetector()}, nil
 }
 
 // Name returns "ohmic".
@@ -62,6 +66,7 @@ type State struct {
 	supply   supply
 	window   window
 	probe    probe
+	watch    tuner.Detector // of latency, for people: it decides nothing
 }
 
 // refreshEvery is how long a price table serves.
@@ -239,6 +244,13 @@ func (s *State) Mode() physics.Mode { return s.mode }
 
 // Limit is L, and what is held of it: less in a dip.
 func (s *State) Limit() (learned, held float64) { return s.supply.limit, s.supply.hold }
+
+// Watched is the latency in ms as the detector sees it: its level now, its usual
+// mean and deviation, and whether it has left its limits, which stand until then.
+func (s *State) Watched() (level, mean, sigma float64, alarm bool) {
+	d := &s.watch
+	return d.Level(), d.Mean(), s.law.watch.Sigma(d), d.Alarm() != tuner.Calm
+}
 
 // Epoch is stamped on those admitted now, so that a probe knows its own.
 func (s *State) Epoch() uint32 { return s.probe.epoch }

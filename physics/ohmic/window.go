@@ -52,6 +52,9 @@ func (s *State) learn(t int64) {
 	limited := shed != w.shed
 	s.window = window{opened: t, shed: shed}
 	p.learnLatency(&w)
+	if w.timed > 0 {
+		s.law.watch.Observe(&s.watch, t, vec.Exp1(w.lnLatency/w.timed))
+	}
 	if w.timed == 0 || s.probe.stage == slowStart || s.probe.under() {
 		return
 	}

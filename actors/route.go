@@ -49,8 +49,8 @@ type Route struct {
 	box   mailbox
 
 	shed     atomic.Uint64
-	failures int      // panics in a row; the actor goroutine's own
-	_        [40]byte // whole lines, so that allocations begin with one
+	failures int     // panics in a row; the actor goroutine's own
+	_        [8]byte // whole lines, so that allocations begin with one
 }
 
 // Name returns the route's name.

@@ -7,7 +7,7 @@ import (
 
 // seats counts the calls in flight, and knows when they began, roughly: a
 // holder that never ends its call (it panicked, it forgot, it died) must not
-// sit there for ever. Time is cut into spans; a ring of eight of them counts
+// sit there for ever. Time is cut into spans; a ring of four of them counts
 // the seats taken in each. When a span comes round again, whoever took a seat
 // in its former lap has had it for longer than the time to live, and it is
 // taken back. There is no timer: those who take seats, or are refused one, look.
@@ -16,7 +16,7 @@ type seats struct {
 	ring  [spans]atomic.Uint64 // lap<<32 | seats taken in it and not returned
 }
 
-const spans = 8
+const spans = 4
 
 // Seat is the right to one call.
 type Seat struct {
@@ -25,7 +25,8 @@ type Seat struct {
 	Epoch uint32 // the law's, see physics.Market
 }
 
-// spanLength is that of one span: a permit lives for seven whole ones at least.
+// spanLength is that of one span: a permit lives for three whole ones at least,
+// and is taken back within four thirds of its time to live and a little.
 func spanLength(ttl time.Duration) uint64 { return uint64(ttl / (spans - 1)) }
 
 // spanAt is the number of the span that instant now is in.

@@ -72,8 +72,8 @@ type Law interface {
 type State interface {
 	// Advance makes the receiver, fresh from NewState of the same law, the
 	// successor of prev after the samples of b in order. It must give the
-	// same bits however the samples are cut into batches, and allocates
-	// nothing. Times in b never run backwards, within it or against prev.
+	// same bits however the samples are cut into batches, and allocates at
+	// most what the successor holds. Times in b never run backwards, within it or against prev.
 	//
 	// wake > 0 asks the actor to call again after that time at the latest,
 	// with an empty batch stamped b.Time[0] = now if no samples came, for laws

@@ -1,6 +1,7 @@
 package ohmic
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/atrion-io/atrion/physics"
@@ -36,4 +37,36 @@ func BenchmarkDecision(b *testing.B) {
 			s.Note(q, true, true)
 		}
 	})
+}
+
+func BenchmarkTable(b *testing.B) {
+	d := new(demand)
+	t := tabled(map[float64]uint32{100: 20, 50: 50, 20: 30})
+	for b.Loop() {
+		d.arrive(band(100), 20)
+		d.arrive(band(50), 50)
+		t, _ = t.next(d, 0.95)
+	}
+}
+
+func BenchmarkAdvance(b *testing.B) {
+	law, _ := New(DefaultConfig())
+	for _, n := range []int{1, 16, 64, 1024} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			batch := physics.NewBatch()
+			now := int64(1e9)
+			var s physics.State = law.NewState()
+			for b.Loop() {
+				batch.Reset()
+				for range n {
+					now += 100_000
+					batch.Add(&physics.Sample{Time: now, Latency: 20, Inflight: 10, Epoch: 1})
+				}
+				next := law.NewState()
+				next.Advance(s, batch)
+				s = next
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/sample")
+		})
+	}
 }

@@ -30,6 +30,9 @@ func (t *table) next(d *demand, keep float64) (out *table, arrived float64) {
 	old, total := t.entry, 0.0
 	for o := range d.octave {
 		page := d.octave[o].Load()
+		if page == nil && (len(old) == 0 || old[0].band >= (o+1)*perOctave) {
+			continue
+		}
 		for i := range perOctave {
 			b, heat := o*perOctave+i, 0.0
 			if page != nil && page[i].Load() > 0 {

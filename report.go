@@ -18,6 +18,20 @@ type Stats = actors.Stats
 // change, lost samples, a failing actor, an eviction.
 type Event = actors.Event
 
+// EventKind says what an Event tells.
+type EventKind = actors.EventKind
+
+// The kinds of events.
+const (
+	EventTransition = actors.Transition // a route changed its mode
+	EventDeadLetter = actors.DeadLetter // samples were lost
+	EventRestart    = actors.Restart    // a route's actor panicked and was restarted
+	EventFaulty     = actors.Faulty     // a route failed too often and answers by policy
+	EventEvicted    = actors.Evicted    // an idle route was passivated
+	EventRefused    = actors.Refused    // a new route found no room
+	EventReclaimed  = actors.Reclaimed  // seats were taken back from permits never ended
+)
+
 // Subscription delivers events; see Engine.Events.
 type Subscription = actors.Subscription
 

@@ -130,3 +130,6 @@ func (c Curve) check(highest float64) error {
 	}
 	return nil
 }
+
+// stepped reports whether the curve only ever jumps.
+func (c *Curve) stepped() bool { return c.shape != lines && c.shape != wave }

@@ -224,6 +224,8 @@ func TestBadScenariosAndOptions(t *testing.T) {
 		"too many errors":    func(s *Scenario) { s.Backend.Errors = Const(1.1) },
 		"error cost":         func(s *Scenario) { s.Backend.ErrorCost = 2 },
 		"more than alive":    func(s *Scenario) { s.Backend.Alive = Const(2) },
+		"servers in a line":  func(s *Scenario) { s.Backend.Alive = Lines(Point{0, 1}, Point{5, 0.5}) },
+		"elastic in a wave":  func(s *Scenario) { s.Backend.Elastic = Wave(1, .5, 10) },
 		"fault outside":      func(s *Scenario) { s.Fault = Interval{5, 50} },
 		"health outside":     func(s *Scenario) { s.Healthy = []Interval{{-1, 5}} },
 		"slow":               func(s *Scenario) { s.Backend.Slow = math.NaN() },

@@ -124,6 +124,7 @@ func (s *Scenario) check() error {
 		{!(b.Slow >= 0), "Slow must not be negative"},
 		{!(b.ErrorCost >= 0 && b.ErrorCost <= 1), "ErrorCost must be in [0, 1]"},
 		{c.Load.shape == unset, "Load is missing"},
+		{!b.Alive.stepped() || !b.Elastic.stepped(), "Alive and Elastic must be unset, constant or steps: servers come and go at instants"},
 	} {
 		if rule.broken {
 			return fmt.Errorf("%w %s: %s", errScenario, s.Name, rule.what)

@@ -44,7 +44,7 @@ type Config struct {
 	// MaxRoutes bounds the routes held at a time. Default 1,000,000. Range: 1
 	// to 16,777,216. When it is reached, idle healthy routes give way; if none
 	// can, new routes are refused with ErrTooManyRoutes. An idle route costs
-	// about 430 bytes.
+	// about 470 bytes.
 	MaxRoutes int
 
 	// MailboxSize bounds the samples that wait for a route's actor. Default

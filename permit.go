@@ -15,9 +15,10 @@ import (
 var ErrAborted = errors.New("atrion: call aborted")
 
 // Permit is the right to make one call. End it with Done or Drop, exactly
-// once; ending it again does nothing. The methods of one permit are safe for
-// concurrent use. A Permit must not be copied; its zero value is a permit that
-// has ended.
+// once; ending it again does nothing. One that is not ended within
+// Config.PermitTTL is taken back: ending it later does nothing either. The
+// methods of one permit are safe for concurrent use. A Permit must not be
+// copied; its zero value is a permit that has ended.
 type Permit struct {
 	eng     *Engine
 	actor   *actors.Route

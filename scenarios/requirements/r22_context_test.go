@@ -29,7 +29,7 @@ func (c *standing) Now() int64 { return c.now.Load() }
 // count for nothing.
 func wide(t testing.TB, clock atrion.Clock) (*atrion.Engine, *atrion.Route) {
 	c := ohmic.DefaultConfig()
-	c.StartLimit, c.Evidence, c.Tolerance = 1e6, 1000, 100
+	c.StartLimit, c.LeastLimit, c.Evidence, c.Tolerance = 1e6, 1e6, 1000, 100
 	e := must(atrion.New(atrion.Config{Law: must(ohmic.New(c)), Clock: clock, MailboxSize: 1 << 20}))
 	t.Cleanup(func() { _ = e.Close(context.Background()) })
 	return e, must(e.Route("r"))

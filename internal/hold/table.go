@@ -66,8 +66,8 @@ func (h *Table) Add(now int64, p *atrion.Permit) (string, error) {
 func (h *Table) End(name string, t atrion.Telemetry) bool {
 	number, ours := strings.CutPrefix(name, h.prefix)
 	n, err := strconv.ParseUint(number, 16, 64)
-	if !ours || err != nil {
-		return false
+	if !ours || err != nil || strconv.FormatUint(n, 16) != number {
+		return false // a permit has one name
 	}
 	h.mu.Lock()
 	e, ok := h.live[n]

@@ -90,9 +90,7 @@ func (e *Engine) Decide(name string, t Telemetry) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), e.cfg.AskTimeout)
-	defer cancel()
-	err = r.learn(ctx, &t)
+	err = r.learn(&t)
 	d := r.Decide(voltage)
 	if err != nil {
 		return d, fmt.Errorf("atrion: decided without this telemetry: %w", err)
@@ -111,9 +109,7 @@ func (e *Engine) Learn(name string, t Telemetry) error {
 	if err != nil || !t.measured() {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), e.cfg.AskTimeout)
-	defer cancel()
-	return r.learn(ctx, &t)
+	return r.learn(&t)
 }
 
 // Allow answers whether a request of that voltage may pass on the route of that

@@ -152,8 +152,11 @@ func (r *Route) Observe(t Telemetry) error {
 	return r.eng.put(r.actor.Load(), &s)
 }
 
-// learn feeds t and waits until the route has taken it into account.
-func (r *Route) learn(ctx context.Context, t *Telemetry) error {
+// learn feeds t and waits, AskTimeout at most, until the route has taken it into
+// account.
+func (r *Route) learn(t *Telemetry) error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.eng.cfg.AskTimeout)
+	defer cancel()
 	s := t.sample(r.eng.sys.Now())
 	a := r.actor.Load()
 	err := a.Ask(ctx, &s)

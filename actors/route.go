@@ -74,10 +74,7 @@ func (r *Route) Decide(voltage float64) (physics.Ruling, physics.Terms, *Publish
 		return physics.Ruling{}, physics.Terms{}, nil
 	}
 	q := r.query(voltage)
-	ruling, terms := p.State.Decide(q)
-	if p.Faulty {
-		ruling = r.sys.policy(ruling)
-	}
+	ruling, terms := r.rule(p, q)
 	r.book(p, q, ruling.Allow, false)
 	return ruling, terms, p
 }
@@ -95,6 +92,16 @@ func (r *Route) Allow(voltage float64) (allow, ok bool) {
 	return allow, true
 }
 
+// rule is what p says of q.
+func (r *Route) rule(p *Published, q physics.Query) (physics.Ruling, physics.Terms) {
+	ruling, terms := p.State.Decide(q)
+	if p.Faulty {
+		ruling = r.sys.policy(ruling)
+	}
+	return ruling, terms
+}
+
+// allows is rule for those who only need the answer.
 func (r *Route) allows(p *Published, q physics.Query) bool {
 	if p.Faulty {
 		return !r.sys.cfg.FailClosed
@@ -158,8 +165,7 @@ type Answer struct {
 
 // Enter takes a seat, which Leave returns, if a request of that voltage may
 // pass. If it may not, the seat's Calls are 0; why then says what Explain needs,
-// as it does with a seat if that is wanted.
-// ok is false if the route was evicted.
+// as it does with a seat if that is wanted. ok is false if the route was evicted.
 //
 // The decision holds for the number of calls in flight that the seat brings:
 // whoever comes second in a race decides again, so that a law's cap is never
@@ -206,10 +212,7 @@ func (r *Route) Enter(voltage float64, why *Answer) (s Seat, ok bool) {
 // Explain says why a seat was given or refused, in the terms of the state that
 // answered.
 func (r *Route) Explain(why *Answer) (physics.Ruling, physics.Terms, *Published) {
-	ruling, terms := why.pub.State.Decide(why.query)
-	if why.pub.Faulty {
-		ruling = r.sys.policy(ruling)
-	}
+	ruling, terms := r.rule(why.pub, why.query)
 	return ruling, terms, why.pub
 }
 

@@ -26,11 +26,10 @@ type probe struct {
 	epoch uint32 // of those admitted now
 	own   uint32 // of the cohort
 
-	opened, closed   int64
-	size, admitted   float64 // wanted, got
-	done, failed     float64 // of the admitted: ended, failed
-	timed, lnLatency float64 // successes with a latency
-	counted, lnSeats float64 // of them: calls in flight at admission are known
+	opened, closed int64
+	size, admitted float64 // wanted, got
+	done, failed   float64 // of the admitted: ended, failed
+	successes
 
 	judged float64 // cohorts of slow start
 
@@ -58,15 +57,15 @@ func (s *State) openCohort(t int64, size float64) {
 	p.epoch++
 	p.step, p.own, p.opened, p.size = open, p.epoch, t, size
 	p.admitted, p.done, p.failed = 0, 0, 0
-	p.timed, p.lnLatency, p.counted, p.lnSeats = 0, 0, 0, 0
-	s.demand.admitted[p.own>>1&1].Store(0)
+	p.successes = successes{}
+	s.demand.cohort(p.own).Store(0)
 }
 
 func (s *State) closeCohort(t int64) {
 	p := &s.probe
 	p.epoch++
 	p.step, p.closed = closed, t
-	p.admitted = float64(s.demand.admitted[p.own>>1&1].Load())
+	p.admitted = float64(s.demand.cohort(p.own).Load())
 }
 
 // add takes a completion if it is one of the cohort's: by its epoch, or, if
@@ -83,14 +82,7 @@ func (p *probe) add(c *completion) {
 	p.done++
 	if !c.gone {
 		p.failed += 1 - c.good
-	}
-	if c.works() && !c.gone {
-		p.timed++
-		p.lnLatency += c.lnLatency
-		if c.counted {
-			p.counted++
-			p.lnSeats += c.lnSeats
-		}
+		p.successes.add(c)
 	}
 }
 
@@ -108,7 +100,7 @@ func (s *State) advanceProbe(t int64) {
 			s.openCohort(t, dipSize)
 		}
 	case open:
-		got := float64(s.demand.admitted[p.own>>1&1].Load())
+		got := float64(s.demand.cohort(p.own).Load())
 		if got >= p.size || p.stage == steady && t-p.opened >= dipAtMost {
 			s.closeCohort(t)
 			s.supply.hold = s.supply.limit

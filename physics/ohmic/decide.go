@@ -120,7 +120,7 @@ func (s *State) scar(now int64) float64 {
 	if dt := now - s.refreshed; dt > 0 {
 		share = fade(float64(dt)/1e9, s.law.cfg.FailureMemory)
 	}
-	return s.failures.ratio(share, s.law.cfg)
+	return s.failures.ratio(share, &s.law.cfg)
 }
 
 // load reports whether the load lets a request at position x pass, whose band
@@ -135,8 +135,7 @@ func (m market) fail(x, _ float64) bool { return m.scar == 0 || x < 1-m.scar }
 // calm is how long the scar takes to fade to where half of the demand passes.
 func (s *State) calm() time.Duration {
 	c := &s.law.cfg
-	excess := s.failures.all - c.Tolerance*s.failures.good
-	share := 0.5 * c.Evidence / (excess - 0.5*s.failures.all)
+	share := 0.5 * c.Evidence / (s.failures.excess(c) - 0.5*s.failures.all)
 	if !(share > 0 && share < 1) {
 		return time.Duration(refreshEvery)
 	}
@@ -161,7 +160,7 @@ func (s *State) Note(q physics.Query, admitted, seated bool) {
 	}
 	if admitted {
 		if s.probe.step == open {
-			d.admitted[s.probe.own>>1&1].Add(1)
+			d.cohort(s.probe.own).Add(1)
 		}
 	} else if m := s.market(q); !m.load(s.price.position(band(q.Voltage), m.u)) {
 		d.shed.Add(1)

@@ -8,7 +8,7 @@ import "sync/atomic"
 type demand struct {
 	octave   [octaves]atomic.Pointer[[perOctave]atomic.Uint32]
 	shed     atomic.Uint32    // rejected for the load, ever; wraps
-	admitted [2]atomic.Uint32 // into the open cohort, by its epoch's parity
+	admitted [2]atomic.Uint32 // into the open cohort; see cohort
 	lent     atomic.Uint32    // admitted without a seat, ever; wraps
 	ledger   *ledger          // of those; nil until somebody reports one
 }
@@ -22,3 +22,8 @@ func (d *demand) arrive(b int, weight uint32) {
 	}
 	page[b%perOctave].Add(weight)
 }
+
+// cohort is the counter of the admissions into the cohort of that epoch. Epochs
+// of cohorts are two apart, and neighbours have a counter each: who is late
+// counts into his own.
+func (d *demand) cohort(own uint32) *atomic.Uint32 { return &d.admitted[own>>1&1] }

@@ -13,7 +13,7 @@ func after(n, mean, seats, before, lnBefore float64) *State {
 	s.demand = new(demand)
 	s.supply = supply{limit: 40, hold: 40, known: true, lnT: 3, lnT0: 3, knownT0: 100}
 	s.probe = probe{
-		stage: steady, step: closed, epoch: 4, own: 3, admitted: n, done: n, timed: n, lnLatency: n * mean, counted: n, lnSeats: n * math.Log(seats),
+		stage: steady, step: closed, epoch: 4, own: 3, admitted: n, done: n, successes: successes{timed: n, lnLatency: n * mean, counted: n, lnSeats: n * math.Log(seats)},
 		preLnSeats: math.Log(before), preLnLatency: lnBefore, gap: int64(2 * time.Second),
 	}
 	return s

@@ -17,11 +17,14 @@ func (f *failures) forget(keep float64) {
 	f.good *= keep
 }
 
+// excess is A - K G: above 0, the calls that fail are too many.
+func (f *failures) excess(c *Config) float64 { return f.all - float64(c.Tolerance*f.good) }
+
 // ratio is r = max(0, (A - K G)/(A + pad)) with A and G faded by that share
 // more. It is below 1, so that probes always go to the highest bidders: when
 // all fails, about sqrt(lambda pad) of them a second.
-func (f *failures) ratio(share float64, c Config) float64 {
-	excess := f.all - float64(c.Tolerance*f.good)
+func (f *failures) ratio(share float64, c *Config) float64 {
+	excess := f.excess(c)
 	if excess <= 0 {
 		return 0
 	}

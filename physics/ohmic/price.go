@@ -87,9 +87,11 @@ func (t *table) position(b int, u float64) (x, end float64) {
 		}
 		return 0, 0
 	}
-	e := &t.entry[i]
-	return e.above + float64(u*e.own), e.above + e.own
+	return t.entry[i].at(u)
 }
+
+// at is where a request of that draw stands, and where its band ends.
+func (e *entry) at(u float64) (x, end float64) { return e.above + float64(u*e.own), e.above + e.own }
 
 // price is D^-1: the upper edge in volts of the highest band whose requests of
 // draw u do not pass, 0 if all do. pass must hold up to some position and not
@@ -104,7 +106,7 @@ func (t *table) price(b int, u float64, pass func(position, end float64) bool) f
 	low, high := -1, len(t.entry)-1 // entries up to low fail, those above high pass
 	for low < high {
 		mid := int(uint(low+high+1) / 2)
-		if e := &t.entry[mid]; pass(e.above+float64(u*e.own), e.above+e.own) {
+		if pass(t.entry[mid].at(u)) {
 			high = mid - 1
 		} else {
 			low = mid

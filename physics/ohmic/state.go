@@ -15,6 +15,7 @@ const Name = "ohmic"
 type Law struct {
 	cfg   Config
 	watch tuner.DetectorConfig
+	fresh State // of a route never seen
 }
 
 var _ physics.Law = (*Law)(nil)
@@ -25,7 +26,11 @@ func New(c Config) (*Law, error) {
 		return nil, err
 	}
 	c.Floor = short(c.Floor)
-	return &Law{cfg: c, watch: tuner.DefaultDetector()}, nil
+	l := &Law{cfg: c, watch: tuner.DefaultDetector()}
+	l.fresh = State{law: l, price: &blank, supply: supply{limit: c.StartLimit, hold: c.StartLimit}}
+	l.fresh.probe.first(l.fresh.startSize())
+	l.fresh.seal()
+	return l, nil
 }
 
 // Name returns "ohmic".
@@ -36,10 +41,8 @@ func (l *Law) Draws() bool { return true }
 
 // NewState returns the state of a route never seen.
 func (l *Law) NewState() physics.State {
-	s := &State{law: l, price: &blank, supply: supply{limit: l.cfg.StartLimit, hold: l.cfg.StartLimit}}
-	s.probe.first(s.startSize())
-	s.seal()
-	return s
+	s := l.fresh
+	return &s
 }
 
 var blank table
@@ -96,7 +99,7 @@ func (s *State) Advance(prev physics.State, b *physics.Batch) time.Duration {
 // seal makes what decisions read follow from what was learned.
 func (s *State) seal() {
 	s.supply.seal(&s.law.cfg)
-	s.failing = s.failures.all > float64(s.law.cfg.Tolerance*s.failures.good)
+	s.failing = s.failures.excess(&s.law.cfg) > 0
 }
 
 // begin is the first completion: arrivals are counted from here on.
@@ -111,7 +114,7 @@ func (s *State) begin(b *physics.Batch) {
 		s.restored = false
 	}
 	s.refreshed, s.arrived, s.window.opened, s.probe.opened = t, t, t, t
-	s.demand.admitted[s.probe.own>>1&1].Store(uint32(b.Seats) + uint32(b.N))
+	s.demand.cohort(s.probe.own).Store(uint32(b.Seats) + uint32(b.N))
 	if b.N > 0 && b.Epoch[0] == 0 {
 		s.openCohort(t, s.startSize()) // who was admitted before, nobody knows
 	}
@@ -216,7 +219,7 @@ func (s *State) turn(t int64) {
 // alone. A route far from its limit moves with its samples.
 func (s *State) wake() time.Duration {
 	busy := s.refreshed-s.arrived < int64(time.Second)
-	near := s.rate > 0.3*s.supply.rate || s.failures.ratio(1, s.law.cfg) > 0.01
+	near := s.rate > 0.3*s.supply.rate || s.failures.ratio(1, &s.law.cfg) > 0.01
 	dips := s.probe.stage == steady && s.probe.under()
 	if busy && (near || dips) || s.mode == physics.Shedding || s.mode == physics.CircuitBreaker {
 		return time.Duration(refreshEvery)
@@ -226,7 +229,7 @@ func (s *State) wake() time.Duration {
 
 // judgeMode reports what goes on, with hysteresis. It decides nothing.
 func (s *State) judgeMode(t int64) {
-	r := s.failures.ratio(1, s.law.cfg)
+	r := s.failures.ratio(1, &s.law.cfg)
 	switch {
 	case r > 0.9, s.mode == physics.CircuitBreaker && r >= 0.5:
 		s.mode = physics.CircuitBreaker

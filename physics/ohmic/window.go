@@ -13,10 +13,9 @@ type window struct {
 	shed   uint32 // load rejections at its opening
 
 	all, good, failed float64
-	timed, lnLatency  float64 // successes with a latency
-	counted, lnSeats  float64 // of them: calls in flight at admission are known
-	held, seatTime    float64 // all with a latency, ms
-	most              float64 // calls in flight
+	successes
+	held, seatTime float64 // all with a latency, ms
+	most           float64 // calls in flight
 }
 
 func (w *window) add(c *completion) {
@@ -28,13 +27,24 @@ func (w *window) add(c *completion) {
 		w.held++
 		w.seatTime += c.latency
 	}
-	if c.works() {
-		w.timed++
-		w.lnLatency += c.lnLatency
-		if c.counted {
-			w.counted++
-			w.lnSeats += c.lnSeats
-		}
+	w.successes.add(c)
+}
+
+// successes are the sums over those of a cohort that succeeded.
+type successes struct {
+	timed, lnLatency float64 // with a latency
+	counted, lnSeats float64 // of them: calls in flight at admission are known
+}
+
+func (w *successes) add(c *completion) {
+	if !c.works() {
+		return
+	}
+	w.timed++
+	w.lnLatency += c.lnLatency
+	if c.counted {
+		w.counted++
+		w.lnSeats += c.lnSeats
 	}
 }
 

@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/atrion-io/atrion"
@@ -21,8 +20,7 @@ func Product(law physics.Law) sim.Factory {
 type product struct {
 	eng     *atrion.Engine
 	route   *atrion.Route
-	permits []*atrion.Permit
-	free    []sim.Ticket
+	permits sim.Tickets[*atrion.Permit]
 }
 
 func newProduct(env *sim.Env, law physics.Law) *product {
@@ -43,37 +41,11 @@ func (p *product) Admit(a sim.Attempt) (sim.Ticket, bool) {
 	if err != nil {
 		return 0, false
 	}
-	var t sim.Ticket
-	if n := len(p.free); n > 0 {
-		t, p.free = p.free[n-1], p.free[:n-1]
-	} else {
-		t = sim.Ticket(len(p.permits))
-		p.permits = append(p.permits, nil)
-	}
-	p.permits[t] = &permit
-	return t, true
+	return p.permits.Put(&permit), true
 }
-
-var (
-	errFailed  = errors.New("failed")
-	errDropped = errors.New("queue full")
-)
 
 // Done ends the permit as the call's error would.
-func (p *product) Done(t sim.Ticket, _ float64, k sim.Kind) {
-	permit := p.permits[t]
-	p.permits[t], p.free = nil, append(p.free, t)
-	switch k {
-	case sim.OK:
-		permit.Done(nil)
-	case sim.Timeout:
-		permit.Done(context.DeadlineExceeded)
-	case sim.Dropped:
-		permit.Done(errDropped)
-	default:
-		permit.Done(errFailed)
-	}
-}
+func (p *product) Done(t sim.Ticket, _ float64, k sim.Kind) { p.permits.Take(t).Done(k.Err()) }
 
 // least is a bid below all of the cases: its terms show the whole price.
 const least = 1e-3

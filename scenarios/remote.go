@@ -28,8 +28,7 @@ type held struct {
 	*product
 	env   *sim.Env
 	table *hold.Table
-	names []string
-	spare []sim.Ticket
+	names sim.Tickets[string]
 }
 
 // tick expires holds as often as the service does.
@@ -48,21 +47,12 @@ func (h *held) Admit(a sim.Attempt) (sim.Ticket, bool) {
 	if err != nil {
 		return 0, false
 	}
-	var t sim.Ticket
-	if n := len(h.spare); n > 0 {
-		t, h.spare = h.spare[n-1], h.spare[:n-1]
-		h.names[t] = name
-	} else {
-		t = sim.Ticket(len(h.names))
-		h.names = append(h.names, name)
-	}
-	return t, true
+	return h.names.Put(name), true
 }
 
 // Done is the report, if it arrives.
 func (h *held) Done(t sim.Ticket, latency float64, k sim.Kind) {
-	h.table.End(h.names[t], atrion.Telemetry{Latency: time.Duration(latency * 1e6), Outcome: outcome(k)})
-	h.spare = append(h.spare, t)
+	h.table.End(h.names.Take(t), atrion.Telemetry{Latency: time.Duration(latency * 1e6), Outcome: outcome(k)})
 }
 
 func outcome(k sim.Kind) atrion.Outcome {

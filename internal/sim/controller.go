@@ -1,6 +1,10 @@
 package sim
 
-import "math/rand/v2"
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+)
 
 // Class is the importance of a request. Metrics are kept per class; what a
 // controller may know of it is the attempt's voltage.
@@ -32,6 +36,26 @@ const (
 	Timeout      // the client gave up; the backend may still work on it
 	Dropped      // the backend's queue was full
 )
+
+// Errors that attempts end with.
+var (
+	ErrFailed  = errors.New("failed")
+	ErrDropped = errors.New("queue full")
+)
+
+// Err is what a caller in the gateway's place would see: nil if it is OK, and
+// otherwise an error, of a deadline for Timeout.
+func (k Kind) Err() error {
+	switch k {
+	case OK:
+		return nil
+	case Timeout:
+		return context.DeadlineExceeded
+	case Dropped:
+		return ErrDropped
+	}
+	return ErrFailed
+}
 
 // Ticket is a controller's own mark on an admitted attempt, handed back to it
 // in Done.

@@ -107,43 +107,24 @@ func BenchmarkFloor(b *testing.B) {
 
 // BenchmarkDecision asks whether a request may pass, on a handle.
 func BenchmarkDecision(b *testing.B) {
-	for _, scarred := range []bool{false, true} {
-		name := "healthy"
-		if scarred {
-			name = "scarred"
-		}
-		b.Run("atrion-allow/classic-"+name, func(b *testing.B) {
-			_, route := classicRoute(b, scarred)
+	for _, r := range []struct {
+		name string
+		make func(*testing.B, bool) (*atrion.Engine, *atrion.Route)
+		ill  bool
+	}{
+		{"classic-healthy", classicRoute, false}, {"classic-scarred", classicRoute, true},
+		{"ohmic-healthy", ohmicRoute, false}, {"ohmic-shedding", ohmicRoute, true},
+	} {
+		b.Run("atrion-allow/"+r.name, func(b *testing.B) {
+			_, route := r.make(b, r.ill)
 			parallel(b, func() {
 				if !route.Allow(50) {
 					sink.Add(1)
 				}
 			})
 		})
-		b.Run("atrion-decide/classic-"+name, func(b *testing.B) {
-			_, route := classicRoute(b, scarred)
-			parallel(b, func() {
-				if !route.Decide(50).Allow {
-					sink.Add(1)
-				}
-			})
-		})
-	}
-	for _, shedding := range []bool{false, true} {
-		name := "healthy"
-		if shedding {
-			name = "shedding"
-		}
-		b.Run("atrion-allow/ohmic-"+name, func(b *testing.B) {
-			_, route := ohmicRoute(b, shedding)
-			parallel(b, func() {
-				if !route.Allow(50) {
-					sink.Add(1)
-				}
-			})
-		})
-		b.Run("atrion-decide/ohmic-"+name, func(b *testing.B) {
-			_, route := ohmicRoute(b, shedding)
+		b.Run("atrion-decide/"+r.name, func(b *testing.B) {
+			_, route := r.make(b, r.ill)
 			parallel(b, func() {
 				if !route.Decide(50).Allow {
 					sink.Add(1)

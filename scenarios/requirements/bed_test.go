@@ -31,8 +31,7 @@ type gate struct {
 	env   *sim.Env
 	eng   *atrion.Engine
 	route *atrion.Route
-	held  []*atrion.Permit
-	free  []sim.Ticket
+	held  sim.Tickets[*atrion.Permit]
 }
 
 // product makes the engine of s for each run.
@@ -80,33 +79,16 @@ func (g *gate) Admit(a sim.Attempt) (sim.Ticket, bool) {
 		}
 		return 0, false
 	}
-	t := sim.Ticket(len(g.held))
-	if n := len(g.free); n > 0 {
-		t, g.free = g.free[n-1], g.free[:n-1]
-	} else {
-		g.held = append(g.held, nil)
-	}
-	g.held[t] = &permit
-	return t, true
+	return g.held.Put(&permit), true
 }
-
-var errFailed = errors.New("failed")
 
 // Done ends the permit as the call's error would, unless its holder is lost.
 func (g *gate) Done(t sim.Ticket, _ float64, k sim.Kind) {
-	permit := g.held[t]
-	g.held[t], g.free = nil, append(g.free, t)
+	permit := g.held.Take(t)
 	if g.loses != nil && g.loses() {
 		return
 	}
-	switch k {
-	case sim.OK:
-		permit.Done(nil)
-	case sim.Timeout:
-		permit.Done(context.DeadlineExceeded)
-	default:
-		permit.Done(errFailed)
-	}
+	permit.Done(k.Err())
 }
 
 // Close closes the engine.

@@ -97,7 +97,7 @@ func TestR05RejectionsAreNoFailures(t *testing.T) {
 		for range 200 { // bids of all heights, and nothing succeeds
 			for _, volts := range []float64{25, 50, 100, 200, 400} {
 				if p, err := r.Acquire(context.Background(), atrion.Voltage(volts)); err == nil {
-					p.Done(errFailed)
+					p.Done(sim.ErrFailed)
 				}
 			}
 			loop.Run(loop.Now() + int64(5*time.Millisecond))

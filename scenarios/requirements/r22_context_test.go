@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/sim"
 	"github.com/atrion-io/atrion/physics/ohmic"
 )
 
@@ -53,7 +54,7 @@ var endings = map[string]ending{
 		return 1
 	},
 	"error": func(ctx context.Context, r *atrion.Route, g guard, _ *rand.Rand) int {
-		_ = g(ctx, r, func(context.Context) (int, error) { return 0, errFailed })
+		_ = g(ctx, r, func(context.Context) (int, error) { return 0, sim.ErrFailed })
 		return 1
 	},
 	"panic": func(ctx context.Context, r *atrion.Route, g guard, _ *rand.Rand) int {
@@ -110,7 +111,7 @@ var endings = map[string]ending{
 			panic(err)
 		}
 		p.Drop()
-		p.Done(errFailed)
+		p.Done(sim.ErrFailed)
 		p.Report(atrion.Telemetry{Outcome: atrion.Error})
 		return 0
 	},

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/sim"
 	"github.com/atrion-io/atrion/physics/ohmic"
 )
 
@@ -69,7 +70,7 @@ func TestR23HardLimit(t *testing.T) {
 		"nothing said": func(p *atrion.Permit, _ int) { p.Drop() },
 		"some fail": func(p *atrion.Permit, n int) {
 			if n%3 == 0 {
-				p.Done(errFailed)
+				p.Done(sim.ErrFailed)
 			} else {
 				p.Done(context.Canceled)
 			}

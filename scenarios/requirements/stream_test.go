@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/sim"
 	"github.com/atrion-io/atrion/internal/vtime"
 )
 
@@ -80,7 +81,7 @@ func (s *stream) Fire(uint64) {
 		held := &permit
 		s.loop.After(span, func() {
 			if failed {
-				held.Done(errFailed)
+				held.Done(sim.ErrFailed)
 			} else {
 				held.Done(nil)
 			}

@@ -89,11 +89,6 @@ type product struct {
 	routes map[string]*atrion.Route
 }
 
-var (
-	errFailed  = errors.New("failed")
-	errDropped = errors.New("queue full")
-)
-
 func (p *product) route(name string) *atrion.Route {
 	r := p.routes[name]
 	if r == nil {
@@ -123,18 +118,11 @@ func (p *product) admit(b bid) (func(sim.Kind), bool) {
 	}
 	held := &permit
 	return func(k sim.Kind) {
-		switch k {
-		case sim.OK:
-			held.Done(nil)
-		case sim.Timeout:
-			held.Done(context.DeadlineExceeded)
-		case sim.Dropped:
-			held.Done(errDropped)
-		case silent:
+		if k == silent {
 			held.Drop()
-		default:
-			held.Done(errFailed)
+			return
 		}
+		held.Done(k.Err())
 	}, true
 }
 

@@ -25,7 +25,7 @@ func failure(k sim.Kind) error {
 type sony struct {
 	clock
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
-	calls   seats[func(error)]
+	calls   sim.Tickets[func(error)]
 	state   gobreaker.State
 }
 
@@ -71,14 +71,14 @@ func (c *sony) Admit(sim.Attempt) (sim.Ticket, bool) {
 	if err != nil {
 		return 0, false
 	}
-	return c.calls.put(done), true
+	return c.calls.Put(done), true
 }
 
 func (c *sony) Done(t sim.Ticket, _ float64, k sim.Kind) {
 	c.sync()
-	c.calls.take(t)(failure(k))
+	c.calls.Take(t)(failure(k))
 }
 
 func (c *sony) Inspect() sim.Gauge {
-	return sim.Gauge{N: float64(c.calls.len()), Mode: c.state.String()}
+	return sim.Gauge{N: float64(c.calls.Len()), Mode: c.state.String()}
 }

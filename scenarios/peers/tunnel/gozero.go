@@ -21,7 +21,7 @@ func init() {
 type gozero struct {
 	clock
 	breaker  breaker.Breaker
-	promises seats[breaker.Promise]
+	promises sim.Tickets[breaker.Promise]
 }
 
 func newGozero(env *sim.Env) sim.Controller {
@@ -36,16 +36,16 @@ func (c *gozero) Admit(sim.Attempt) (sim.Ticket, bool) {
 	if err != nil {
 		return 0, false
 	}
-	return c.promises.put(p), true
+	return c.promises.Put(p), true
 }
 
 func (c *gozero) Done(t sim.Ticket, _ float64, k sim.Kind) {
 	c.sync()
-	if p := c.promises.take(t); k == sim.OK {
+	if p := c.promises.Take(t); k == sim.OK {
 		p.Accept()
 	} else {
 		p.Reject(errFailed.Error())
 	}
 }
 
-func (c *gozero) Inspect() sim.Gauge { return sim.Gauge{N: float64(c.promises.len())} }
+func (c *gozero) Inspect() sim.Gauge { return sim.Gauge{N: float64(c.promises.Len())} }

@@ -16,7 +16,7 @@ import (
 type kratos struct {
 	clock
 	limiter *bbr.BBR
-	calls   seats[ratelimit.DoneFunc]
+	calls   sim.Tickets[ratelimit.DoneFunc]
 }
 
 func newKratos(env *sim.Env) sim.Controller {
@@ -34,12 +34,12 @@ func (c *kratos) Admit(sim.Attempt) (sim.Ticket, bool) {
 	if err != nil {
 		return 0, false
 	}
-	return c.calls.put(done), true
+	return c.calls.Put(done), true
 }
 
 func (c *kratos) Done(t sim.Ticket, _ float64, k sim.Kind) {
 	c.sync()
-	c.calls.take(t)(ratelimit.DoneInfo{Err: failure(k)})
+	c.calls.Take(t)(ratelimit.DoneInfo{Err: failure(k)})
 }
 
 func (c *kratos) Inspect() sim.Gauge {

@@ -13,7 +13,7 @@ import (
 type limiter struct {
 	clock
 	limiter adaptivelimiter.AdaptiveLimiter[struct{}]
-	permits seats[adaptivelimiter.Permit]
+	permits sim.Tickets[adaptivelimiter.Permit]
 }
 
 func newLimiter(env *sim.Env) sim.Controller {
@@ -28,12 +28,12 @@ func (c *limiter) Admit(sim.Attempt) (sim.Ticket, bool) {
 	if !ok {
 		return 0, false
 	}
-	return c.permits.put(p), true
+	return c.permits.Put(p), true
 }
 
 func (c *limiter) Done(t sim.Ticket, _ float64, _ sim.Kind) {
 	c.sync()
-	c.permits.take(t).Record()
+	c.permits.Take(t).Record()
 }
 
 func (c *limiter) Inspect() sim.Gauge {

@@ -19,7 +19,7 @@ const resiliencyOpen = 5 * time.Second
 type resiliency struct {
 	clock
 	breaker *breaker.Breaker
-	states  seats[breaker.State]
+	states  sim.Tickets[breaker.State]
 }
 
 func newResiliency(env *sim.Env) sim.Controller {
@@ -41,13 +41,13 @@ func (c *resiliency) Admit(sim.Attempt) (sim.Ticket, bool) {
 	if s == breaker.Open {
 		return 0, false
 	}
-	return c.states.put(s), true
+	return c.states.Put(s), true
 }
 
 func (c *resiliency) Done(t sim.Ticket, _ float64, k sim.Kind) {
 	c.settle()
 	err := failure(k)
-	if c.states.take(t) == breaker.Closed && err == nil {
+	if c.states.Take(t) == breaker.Closed && err == nil {
 		return
 	}
 	// Refused if open meanwhile, when the library would not count it either.
@@ -62,7 +62,7 @@ func (c *resiliency) Inspect() sim.Gauge {
 	case breaker.HalfOpen:
 		mode = "half-open"
 	}
-	return sim.Gauge{N: float64(c.states.len()), Mode: mode}
+	return sim.Gauge{N: float64(c.states.Len()), Mode: mode}
 }
 
 // Close waits for the goroutine that half-opens the breaker; the library has no

@@ -40,7 +40,7 @@ type shedder struct {
 	cpu      func() int64
 	passes   *shedCounts
 	times    *shedCounts // ms
-	starts   seats[time.Time]
+	starts   sim.Tickets[time.Time]
 	flying   float64
 	smooth   float64 // flying, smoothed over completions
 	overload time.Time
@@ -97,7 +97,7 @@ func (c *shedder) Admit(sim.Attempt) (sim.Ticket, bool) {
 		}
 	}
 	c.flying++
-	return c.starts.put(time.Now()), true
+	return c.starts.Put(time.Now()), true
 }
 
 // Done counts passes as the framework's middleware does, which leaves out
@@ -106,7 +106,7 @@ func (c *shedder) Done(t sim.Ticket, _ float64, k sim.Kind) {
 	c.sync()
 	c.flying--
 	c.smooth = shedInertia*c.smooth + (1-shedInertia)*c.flying
-	start := c.starts.take(t)
+	start := c.starts.Take(t)
 	if k == sim.OK {
 		ms := float64(time.Since(start)) / float64(time.Millisecond)
 		c.times.Add(int64(math.Ceil(ms)))

@@ -61,7 +61,7 @@ func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit,
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	voltage, err := r.eng.bid(options)
+	voltage, _, err := r.eng.bid(options)
 	if err != nil {
 		return err
 	}

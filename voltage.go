@@ -2,7 +2,8 @@ package atrion
 
 import "cmp"
 
-// AcquireOption changes one Acquire or Do. Options are Voltage, Tier and Retry.
+// AcquireOption changes one Acquire or Do. Options are Voltage, Tier, Retry
+// and Subject.
 type AcquireOption interface{ acquireOption() }
 
 // Voltage is what a request bids, in volts: above 0, at most 1e9. Only ratios
@@ -20,6 +21,12 @@ func (Voltage) acquireOption() {}
 type Retry int
 
 func (Retry) acquireOption() {}
+
+// Subject says who asks: a user, a tenant, an address. It is what bans and
+// quotas go by; "" is nobody in particular.
+type Subject string
+
+func (Subject) acquireOption() {}
 
 // retryBid is what the n-th retry bids, as a share of the first try.
 func retryBid(n Retry) float64 {
@@ -81,8 +88,9 @@ func (e *Engine) Bid(voltage float64, n Retry) float64 {
 	return cmp.Or(voltage, e.cfg.Voltage) * retryBid(n)
 }
 
-// bid returns the voltage the options ask for, the last one winning.
-func (e *Engine) bid(options []AcquireOption) (float64, error) {
+// bid returns the voltage the options ask for and who asks, the last one
+// winning.
+func (e *Engine) bid(options []AcquireOption) (voltage float64, subject Subject, err error) {
 	v, share := e.cfg.Voltage, 1.0
 	// A type switch rather than a method call: a call through the interface
 	// would make every caller's options escape to the heap.
@@ -94,10 +102,12 @@ func (e *Engine) bid(options []AcquireOption) (float64, error) {
 			v = o.Voltage()
 		case Retry:
 			share = retryBid(o)
+		case Subject:
+			subject = o
 		}
 	}
 	if !validVoltage(v) {
-		return 0, invalid("Voltage", v, allowedVoltage)
+		return 0, "", invalid("Voltage", v, allowedVoltage)
 	}
-	return v * share, nil
+	return v * share, subject, nil
 }

@@ -32,6 +32,7 @@ type Request struct {
 	Telemetry *Sample // taken into account before deciding
 	Retry     int     // the n-th try after the first, which bids less; 0 to 100
 	Hold      bool    // ask for a permit: a seat that a Sample naming it ends
+	Subject   string  // who asks, for bans and quotas: at most 128 visible ASCII characters
 }
 
 // Decision is a node's answer.
@@ -83,7 +84,7 @@ func (s *Sample) wire() wire.Sample {
 // (the node refused the request, with field, value and allowed range), ctx's.
 func (c *Client) Decide(ctx context.Context, route string, r Request) (Decision, error) {
 	var d Decision
-	ask := wire.Request{Voltage: r.Voltage, Tier: r.Tier, Hold: r.Hold, Retry: r.Retry}
+	ask := wire.Request{Voltage: r.Voltage, Tier: r.Tier, Hold: r.Hold, Retry: r.Retry, Subject: r.Subject}
 	if r.Telemetry != nil {
 		s := r.Telemetry.wire()
 		ask.Telemetry = &s

@@ -13,7 +13,11 @@ type Request struct {
 	Telemetry *Sample // telemetry: a sample to take in before deciding; nil: none
 	Hold      bool    // hold: ask for a permit that telemetry ends
 	Retry     int     // retry: the n-th try after the first, 0..MaxRetry
+	Subject   string  // subject: who asks, 1..128 visible ASCII characters; "": not given
 }
+
+// MaxSubject is the longest name of a caller, in bytes.
+const MaxSubject = 128
 
 // MaxRetry is the highest number of a retry; the law counts the first ten.
 const MaxRetry = 100
@@ -22,6 +26,7 @@ const (
 	allowedRetry   = "0..100"
 	allowedTier    = "critical, high, normal, low, bulk"
 	allowedProfile = "1..64 visible ASCII characters"
+	allowedSubject = "1..128 visible ASCII characters"
 )
 
 // tiers by name, so that decoding one makes no string.
@@ -38,6 +43,7 @@ func tierOf(s []byte) string {
 
 func isTier(s []byte) bool    { return tierOf(s) != "" }
 func isProfile(s []byte) bool { return visible(s, MaxProfile) }
+func isSubject(s []byte) bool { return visible(s, MaxSubject) }
 
 // DecodeRequest reads a decision request into r: an empty message, or a map.
 // After an error r is zero. A permit in the telemetry is part of data.
@@ -60,7 +66,7 @@ func DecodeRequest(data []byte, r *Request) error {
 }
 
 func (w *walker) request(r *Request) error {
-	var seen [6]bool
+	var seen [7]bool
 	return w.fields(func(key []byte) (err error) {
 		i, name := -1, ""
 		switch string(key) {
@@ -76,6 +82,8 @@ func (w *walker) request(r *Request) error {
 			i, name = 4, "hold"
 		case "retry":
 			i, name = 5, "retry"
+		case "subject":
+			i, name = 6, "subject"
 		default:
 			return w.skip()
 		}
@@ -109,6 +117,9 @@ func (w *walker) request(r *Request) error {
 			var n uint64
 			n, err = w.uint(-1, name, MaxRetry, allowedRetry)
 			r.Retry = int(n)
+		case 6:
+			s, err = w.text(-1, name, isSubject, allowedSubject)
+			r.Subject = string(s)
 		}
 		return err
 	})
@@ -138,7 +149,7 @@ func (w *walker) fields(read func(key []byte) error) error {
 // the same error here, and dst is returned as it was.
 func AppendRequest(dst []byte, r *Request, format Format) ([]byte, error) {
 	n := 0
-	for _, given := range []bool{r.Voltage != 0, r.Tier != "", r.Profile != "", r.Telemetry != nil, r.Hold, r.Retry != 0} {
+	for _, given := range []bool{r.Voltage != 0, r.Tier != "", r.Profile != "", r.Telemetry != nil, r.Hold, r.Retry != 0, r.Subject != ""} {
 		if given {
 			n++
 		}
@@ -178,6 +189,12 @@ func AppendRequest(dst []byte, r *Request, format Format) ([]byte, error) {
 			return dst, &FieldError{Index: -1, Field: "retry", Value: strconv.Itoa(r.Retry), Allowed: allowedRetry}
 		}
 		b.uint("retry", uint64(r.Retry))
+	}
+	if r.Subject != "" {
+		if !visible(r.Subject, MaxSubject) {
+			return dst, wrongText("subject", r.Subject, allowedSubject)
+		}
+		b.str("subject", r.Subject)
 	}
 	b.close()
 	return b.dst, nil

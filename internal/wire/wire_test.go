@@ -389,6 +389,7 @@ func TestRequest(t *testing.T) {
 		{m{"tier": "critical", "profile": "web", "hold": true, "telemetry": m{"l": 5, "e": 1}}, Request{Tier: "critical", Profile: "web", Hold: true, Telemetry: &s}},
 		{m{"hold": false}, Request{}},
 		{m{"retry": 3, "v": 100}, Request{Voltage: 100, Retry: 3}},
+		{m{"subject": "user-42"}, Request{Subject: "user-42"}},
 		{m{"retry": 0}, Request{}},
 	} {
 		var inputs [][]byte
@@ -469,7 +470,7 @@ func TestRequestRefused(t *testing.T) {
 		}
 	}
 	for _, bad := range []Request{
-		{Voltage: -1}, {Voltage: math.NaN()}, {Voltage: math.Inf(1)}, {Tier: "x"}, {Profile: "\xff"}, {Retry: -1}, {Retry: 101}, {Telemetry: &Sample{}},
+		{Voltage: -1}, {Voltage: math.NaN()}, {Voltage: math.Inf(1)}, {Tier: "x"}, {Profile: "\xff"}, {Retry: -1}, {Retry: 101}, {Subject: "a b"}, {Subject: strings.Repeat("s", 129)}, {Telemetry: &Sample{}},
 	} {
 		if msg, err := AppendRequest([]byte("kept"), &bad, JSON); !errors.Is(err, ErrField) || string(msg) != "kept" {
 			t.Errorf("%+v: %q, %v", bad, msg, err)

@@ -14,6 +14,7 @@ const Name = "ohmic"
 // Law is the law of one [Config]. It is immutable and safe for concurrent use.
 type Law struct {
 	cfg   Config
+	lanes lanes
 	watch tuner.DetectorConfig
 	fresh State // of a route never seen
 }
@@ -27,6 +28,7 @@ func New(c Config) (*Law, error) {
 	}
 	c.Floor = short(c.Floor)
 	l := &Law{cfg: c, watch: tuner.DefaultDetector()}
+	l.lanes, _ = newLanes(c.Lanes) // validated
 	l.fresh = State{law: l, price: &blank, supply: supply{limit: c.StartLimit, hold: c.StartLimit}}
 	l.fresh.probe.first(l.fresh.startSize())
 	l.fresh.seal()
@@ -152,6 +154,7 @@ func (s *State) refresh(t int64) {
 	if n > 0 {
 		s.arrived = t
 	}
+	s.price.place(s.law.lanes)
 	if shed := s.demand.shed.Load(); shed != s.shed {
 		s.shed, s.shedAt = shed, t
 	}

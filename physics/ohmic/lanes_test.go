@@ -86,6 +86,7 @@ func TestFloorsDivideTheSupply(t *testing.T) {
 		{map[float64]uint32{400: 1000, 50: 30, 25: 1}, map[float64]float64{400: 1 - 5*31./1031, 50: 5 * 30. / 1031, 25: 5. / 1031}},
 		{map[float64]uint32{400: 10, 50: 45, 25: 45}, map[float64]float64{400: .5, 50: .4, 25: .1}},
 		{map[float64]uint32{400: 50, 100: 50}, map[float64]float64{400: 1, 100: 0}},
+		{map[float64]uint32{400: 90, 26: 1, 24: 9}, map[float64]float64{400: 1 - 5./100 - .1, 26: 5. / 100, 24: .1}},
 		{map[float64]uint32{50: 10, 40: 40, 25: 20, 20: 30}, map[float64]float64{50: .5, 40: .4, 25: .1, 20: 0}},
 	} {
 		s := crowd(lanes, x.counts, 0)
@@ -106,17 +107,92 @@ func TestFloorsDivideTheSupply(t *testing.T) {
 	}
 }
 
+// A band that is covered passes up to the hard cap, if it is so without what lanes
+// below keep, or by its own lane's floor.
+func TestFloorsAndCoveredBands(t *testing.T) {
+	const n = 47 // of at most 48: next to nothing is left on the slope
+	lanes := []Lane{{UpTo: 25, Floor: .1}, {Above: 25, UpTo: 50, Floor: .2}}
+	s := crowd(lanes, map[float64]uint32{400: 65, 50: 15, 25: 20}, 0)
+	s.rate = s.supply.covered
+	for v, want := range map[float64]bool{400: true, 50: true, 25: false} {
+		if got := s.Allow(physics.Query{Voltage: v, Inflight: n, U: .9}); got != want {
+			t.Errorf("%v V pass: %v, want %v", v, got, want)
+		}
+	}
+	s = crowd(lanes, map[float64]uint32{400: 80, 50: 10, 25: 10}, 0)
+	s.rate = 0.99 * s.supply.covered
+	for v, want := range map[float64]bool{400: true, 50: true, 25: true} {
+		if got := s.Allow(physics.Query{Voltage: v, Inflight: n, U: .9}); got != want {
+			t.Errorf("all is covered: %v V pass: %v, want %v", v, got, want)
+		}
+	}
+	s = crowd(lanes, map[float64]uint32{400: 75, 50: 40, 25: 40}, 0)
+	s.rate = s.supply.covered * 1.55
+	if s.Allow(physics.Query{Voltage: 400, Inflight: n, U: .9}) {
+		t.Error("a band passes up to the cap that is covered only with what lanes below keep")
+	}
+}
+
 // The hard cap is one for all lanes, and without calls in flight everybody passes.
 func TestFloorsKeepTheCap(t *testing.T) {
-	s := crowd([]Lane{{UpTo: 25, Floor: .5}}, map[float64]uint32{400: 50, 25: 50}, 1e6)
+	s := crowd([]Lane{{UpTo: 25, Floor: .5}, {Above: 25, UpTo: 50, Floor: .2}}, map[float64]uint32{400: 50, 25: 50}, 1e6)
 	for _, v := range []float64{1, 20, 25, 30, 400, 1000} {
 		for _, u := range []float64{0, .5, .999} {
-			if s.Allow(physics.Query{Voltage: v, Inflight: 48, U: u}) {
+			full, empty := physics.Query{Voltage: v, Inflight: 48, U: u}, physics.Query{Voltage: v, U: u}
+			if s.Allow(full) || physics.Judge(s, full).Allow {
 				t.Errorf("%v V pass at the hard cap", v)
 			}
-			if !s.Allow(physics.Query{Voltage: v, Inflight: 0, U: u}) {
+			if !s.Allow(empty) || !physics.Judge(s, empty).Allow {
 				t.Errorf("%v V do not pass an empty callee", v)
 			}
+		}
+	}
+}
+
+// The price is that of the request's lane, or of those below it.
+func TestLanePrices(t *testing.T) {
+	lanes := []Lane{{UpTo: 25, Floor: .1}, {Above: 25, UpTo: 50, Floor: .2}}
+	s := crowd(lanes, map[float64]uint32{400: 10, 200: 60, 100: 10, 50: 10, 40: 10, 30: 10, 25: 1, 20: 30, 15: 10}, 0)
+	supply, _ := s.supply.at(42)
+	s.supply.covered = 0
+	s.rate = 1.51 * supply // so 60 of 151 are .6 of the supply
+	for v, want := range map[float64]float64{
+		400: 100, // .1 and .6 pass, which is all that lanes below leave
+		200: 100,
+		100: 100,
+		90:  100, // nobody bids that
+		50:  30,  // .2 for 50 and 40
+		40:  30,
+		30:  30,
+		28:  30,
+		25:  20, // .1 for 25 and a part of 20
+		20:  20,
+		15:  20,
+		1:   20,
+	} {
+		v1 := physics.Judge(s, physics.Query{Voltage: v, Inflight: 42, U: .995})
+		if want := edge(band(want) + 1); v1.Resistance != want {
+			t.Errorf("R is %v for %v V, want %v", v1.Resistance, v, want)
+		}
+	}
+	// Where all of a lane pass, the price is that of the lanes below.
+	s = crowd(lanes, map[float64]uint32{400: 50, 50: 1, 20: 49}, 0)
+	s.supply.covered = 0
+	s.rate = 1.2 * supply
+	for v, want := range map[float64]float64{400: 20, 50: 20, 30: 20, 20: 20} {
+		v1 := physics.Judge(s, physics.Query{Voltage: v, Inflight: 42, U: .995})
+		if want := edge(band(want) + 1); v1.Resistance != want {
+			t.Errorf("R is %v for %v V, want %v", v1.Resistance, v, want)
+		}
+	}
+}
+
+// Every band is in one range, of its lane or between two.
+func TestAround(t *testing.T) {
+	ls := lanes{{low: 3, high: 5}, {low: 6, high: 6}, {low: 9, high: 20}}
+	for b, want := range map[int][2]int{0: {0, 2}, 2: {0, 2}, 3: {3, 5}, 5: {3, 5}, 6: {6, 6}, 7: {7, 8}, 8: {7, 8}, 9: {9, 20}, 20: {9, 20}, 21: {21, bands - 1}, bands - 1: {21, bands - 1}} {
+		if low, high := ls.around(b); low != want[0] || high != want[1] {
+			t.Errorf("band %d is in %d to %d, want %v", b, low, high, want)
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package atrion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/atrion-io/atrion/actors"
 	"github.com/atrion-io/atrion/physics"
@@ -13,20 +15,24 @@ import (
 // Engine decides for any number of routes. Make one with New and Close it when
 // done. Its methods are safe for concurrent use.
 type Engine struct {
-	cfg Config
-	sys *actors.System
+	cfg   Config
+	sys   *actors.System
+	tiers atomic.Pointer[map[string]float64] // every tier, names to volts
+	quota *quota                             // nil: no guard
 }
 
 // New returns an engine. Its error is ErrInvalidConfig and names every wrong
 // field. With a provider it waits StartTimeout at most for the stored states; a
 // provider that is away is logged, not an error.
 func New(cfg Config) (*Engine, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	cfg = cfg.withDefaults()
 	if cfg.Law == nil {
-		law, err := ohmic.New(ohmic.DefaultConfig())
+		constants := ohmic.DefaultConfig()
+		constants.Lanes = cfg.floorLanes()
+		law, err := ohmic.New(constants)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +40,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.StartTimeout)
 	defer cancel()
-	return &Engine{cfg: cfg, sys: actors.NewSystem(ctx, actors.Config{
+	e := &Engine{cfg: cfg, quota: cfg.Quota.start(cfg.Clock)}
+	e.setTiers(cfg.Tiers)
+	e.sys = actors.NewSystem(ctx, actors.Config{
 		Law:          cfg.Law,
 		Clock:        cfg.Clock,
 		Provider:     cfg.Provider,
@@ -49,7 +57,8 @@ func New(cfg Config) (*Engine, error) {
 		FailClosed:   cfg.FailClosed,
 		SaveInterval: cfg.SaveInterval,
 		SaveBudget:   cfg.SaveBudget,
-	})}, nil
+	})
+	return e, nil
 }
 
 // Route returns a handle on the route of that name, which is created if the
@@ -68,30 +77,31 @@ func (e *Engine) Route(name string) (*Route, error) {
 
 // Decide tells the route of that name what was observed, waits until that is
 // taken into account, and answers whether a request of t.Voltage (0: the
-// default) may pass. Telemetry that gives no measurement is only a question,
-// and is answered at once.
+// default), or of what the options say, may pass. Telemetry that gives no
+// measurement is only a question, and is answered at once.
 //
 // If the telemetry cannot be taken into account within AskTimeout the decision
 // is still given, on what is known, with an error that says so. For other
 // errors (ErrInvalidTelemetry, an invalid name, ErrTooManyRoutes, ErrClosed)
 // the Decision is zero.
-func (e *Engine) Decide(name string, t Telemetry) (Decision, error) {
+func (e *Engine) Decide(name string, t Telemetry, options ...AcquireOption) (Decision, error) {
 	if err := t.Validate(); err != nil {
 		return Decision{}, err
 	}
-	voltage := t.Voltage
-	if voltage == 0 {
-		voltage = e.cfg.Voltage
+	b, _, err := e.bid(cmp.Or(t.Voltage, e.cfg.Voltage), options)
+	if err != nil {
+		return Decision{}, err
 	}
 	if !t.measured() {
-		return e.decide(name, voltage)
+		return e.decide(name, b)
 	}
 	r, err := e.Route(name)
 	if err != nil {
 		return Decision{}, err
 	}
 	err = r.learn(&t)
-	d := r.Decide(voltage)
+	var d Decision
+	r.decide(b, &d)
 	if err != nil {
 		return d, fmt.Errorf("atrion: decided without this telemetry: %w", err)
 	}
@@ -115,6 +125,7 @@ func (e *Engine) Learn(name string, t Telemetry) error {
 // Allow answers whether a request of that voltage may pass on the route of that
 // name, and nothing else; see Route.Allow for something faster still.
 func (e *Engine) Allow(name string, voltage float64) (bool, error) {
+	voltage, _ = e.quota.cap(voltage, "")
 	for !e.sys.Closed() {
 		a, err := e.sys.Route(name)
 		if err != nil {
@@ -128,14 +139,14 @@ func (e *Engine) Allow(name string, voltage float64) (bool, error) {
 }
 
 // decide is Decide without telemetry: one lookup and no handle.
-func (e *Engine) decide(name string, voltage float64) (Decision, error) {
+func (e *Engine) decide(name string, b bid) (Decision, error) {
 	for !e.sys.Closed() {
 		a, err := e.sys.Route(name)
 		if err != nil {
 			return Decision{}, err
 		}
-		if ruling, terms, p := a.Decide(voltage); p != nil {
-			return decision(a.Name(), voltage, ruling, terms, p), nil
+		if ruling, terms, p := a.Decide(b.voltage); p != nil {
+			return decision(a.Name(), b, ruling, terms, p), nil
 		}
 	}
 	return Decision{}, ErrClosed

@@ -36,6 +36,7 @@ var rules = []rule{
 	{"./providers/natskv", []string{natsserver, module + "/actors", module + "/bus"}, "a client of somebody's NATS must not link a server"},
 	{"./actors", []string{natsgo, natsserver, module + "/bus", module + "/providers/memory", module + "/providers/natskv", module + "/physics/classic"},
 		"actors drive any law over any provider; they know only the contracts"},
+	{"./internal/meter", []string{module + "/"}, "a meter counts hashes and knows nothing of requests"},
 	{"./internal/wire", []string{natsgo, natsserver, module + "/actors", module + "/bus"}, "messages are shared with clients, which link no engine"},
 	{"./client", []string{natsserver, module + "/actors", module + "/physics/classic", module + "/bus"}, "a remote client links no engine"},
 }

@@ -112,7 +112,7 @@ func (e *Engine) Explain(name string, voltage float64) (Explanation, error) {
 		return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
 	}
 	x := Explanation{
-		Decision: decision(a.Name(), voltage, v.Ruling, v.Terms, p),
+		Decision: decision(a.Name(), bid{voltage: voltage}, v.Ruling, v.Terms, p),
 		Law:      e.sys.Law().Name(),
 		Inflight: a.Inflight(),
 		Shed:     a.Shed(),

@@ -32,7 +32,7 @@ func (r *Route) Name() string { return r.name }
 // Acquire never waits. It takes no lock and allocates only the RejectedError.
 func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (p Permit, err error) {
 	var why actors.Answer
-	err = r.acquire(ctx, options, &p, &why)
+	_, err = r.acquire(ctx, options, &p, &why)
 	return
 }
 
@@ -41,52 +41,51 @@ func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (p Permit
 // one, and else zero.
 func (r *Route) AcquireDecision(ctx context.Context, options ...AcquireOption) (p Permit, d Decision, err error) {
 	why := actors.Answer{Want: true}
-	err = r.acquire(ctx, options, &p, &why)
+	b, err := r.acquire(ctx, options, &p, &why)
 	var rejected *RejectedError
 	switch {
 	case errors.As(err, &rejected):
 		d = rejected.Decision
 	case err == nil && p.actor == nil:
-		d = r.unknown(0)
+		d = r.unknown(bid{})
 	case err == nil:
 		ruling, terms, snapshot := p.actor.Explain(&why)
-		d = decision(r.name, p.voltage, ruling, terms, snapshot)
+		d = decision(r.name, b, ruling, terms, snapshot)
 	}
 	return
 }
 
-// acquire fills p in, and why with what answered. Left as it is, p is a permit
-// that nobody counts.
-func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit, why *actors.Answer) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// acquire fills p in, and why with what answered, and returns what was bid. Left
+// as it is, p is a permit that nobody counts.
+func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit, why *actors.Answer) (b bid, err error) {
+	if err = ctx.Err(); err != nil {
+		return b, err
 	}
-	voltage, _, err := r.eng.bid(options)
-	if err != nil {
-		return err
+	if b, _, err = r.eng.bid(r.eng.cfg.Voltage, options); err != nil {
+		return b, err
 	}
 	for a := r.actor.Load(); ; {
 		if r.eng.sys.Closed() {
-			return ErrClosed
+			return b, ErrClosed
 		}
-		seat, ok := a.Enter(voltage, why)
+		seat, ok := a.Enter(b.voltage, why)
 		switch {
 		case seat.Calls > 0:
-			p.eng, p.actor, p.seat, p.voltage = r.eng, a, seat, voltage
+			p.eng, p.actor, p.seat, p.voltage = r.eng, a, seat, b.voltage
 			p.start = r.eng.sys.Now()
-			return nil
+			return b, nil
 		case ok:
 			ruling, terms, snapshot := a.Explain(why)
-			return &RejectedError{Decision: decision(r.name, voltage, ruling, terms, snapshot)}
+			return b, &RejectedError{Decision: decision(r.name, b, ruling, terms, snapshot)}
 		}
 		a, err = r.renew()
 		switch {
 		case errors.Is(err, ErrTooManyRoutes) && r.eng.cfg.FailClosed:
-			return &RejectedError{Decision: r.unknown(voltage)}
+			return b, &RejectedError{Decision: r.unknown(b)}
 		case errors.Is(err, ErrTooManyRoutes):
-			return nil // fail open
+			return b, nil // fail open
 		case err != nil:
-			return err
+			return b, err
 		}
 	}
 }
@@ -94,16 +93,25 @@ func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit,
 // Decide answers whether a request of that voltage would pass now, without
 // taking a seat. A voltage that is NaN or not above 0 never passes. It takes no
 // lock, does no I/O and allocates nothing. On a closed engine it answers from
-// the last state.
-func (r *Route) Decide(voltage float64) Decision {
+// the last state. Under Config.Quota it bids for nobody in particular.
+func (r *Route) Decide(voltage float64) (d Decision) {
+	b := bid{}
+	b.voltage, b.capped = r.eng.quota.cap(voltage, "")
+	r.decide(b, &d)
+	return d
+}
+
+func (r *Route) decide(b bid, d *Decision) {
 	a := r.actor.Load()
 	for {
-		if ruling, terms, p := a.Decide(voltage); p != nil {
-			return decision(r.name, voltage, ruling, terms, p)
+		if ruling, terms, p := a.Decide(b.voltage); p != nil {
+			*d = decision(r.name, b, ruling, terms, p)
+			return
 		}
 		next, err := r.renew()
 		if err != nil {
-			return r.unknown(voltage)
+			*d = r.unknown(b)
+			return
 		}
 		a = next
 	}
@@ -111,17 +119,20 @@ func (r *Route) Decide(voltage float64) Decision {
 
 // Allow is Decide for callers who only need the answer, in less time.
 func (r *Route) Allow(voltage float64) bool {
+	voltage, _ = r.eng.quota.cap(voltage, "")
 	if allow, ok := r.actor.Load().Allow(voltage); ok {
 		return allow
 	}
-	return r.Decide(voltage).Allow
+	var d Decision
+	r.decide(bid{voltage: voltage}, &d)
+	return d.Allow
 }
 
 // unknown is the decision for a route that was passivated while there is no room
 // to bring it back. It was healthy when it went; the policy answers, and says
 // that nothing is known: no terms, revision 0.
-func (r *Route) unknown(voltage float64) Decision {
-	return Decision{Route: r.name, Allow: !r.eng.cfg.FailClosed, Reason: Faulty, Voltage: voltage}
+func (r *Route) unknown(b bid) Decision {
+	return Decision{Route: r.name, Allow: !r.eng.cfg.FailClosed, Reason: Faulty, Voltage: b.voltage, Capped: b.capped}
 }
 
 // renew looks up the actor that took the place of an evicted one.
@@ -133,10 +144,10 @@ func (r *Route) renew() (*actors.Route, error) {
 	return a, err
 }
 
-func decision(name string, voltage float64, r physics.Ruling, t physics.Terms, p *actors.Published) Decision {
+func decision(name string, b bid, r physics.Ruling, t physics.Terms, p *actors.Published) Decision {
 	return Decision{
 		Route: name, Allow: r.Allow, Reason: r.Reason, Mode: r.Mode,
-		Voltage: voltage, Resistance: t.Sum(), Terms: t,
+		Voltage: b.voltage, Capped: b.capped, Resistance: t.Sum(), Terms: t,
 		Break: p.State.Break(), RetryAfter: r.RetryAfter, Revision: p.Revision,
 	}
 }

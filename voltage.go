@@ -1,9 +1,7 @@
 package atrion
 
-import "cmp"
-
-// AcquireOption changes one Acquire or Do. Options are Voltage, Tier, Retry
-// and Subject.
+// AcquireOption changes one Acquire, Do or Decide. Options are Voltage, Tier,
+// Lane, Retry and Subject.
 type AcquireOption interface{ acquireOption() }
 
 // Voltage is what a request bids, in volts: above 0, at most 1e9. Only ratios
@@ -82,16 +80,16 @@ func ParseTier(name string) (t Tier, ok bool) {
 	return 0, false
 }
 
-// Bid is what the n-th retry of a request of that voltage (0: the engine's
-// default) bids, in volts.
-func (e *Engine) Bid(voltage float64, n Retry) float64 {
-	return cmp.Or(voltage, e.cfg.Voltage) * retryBid(n)
+// bid is what a request bids.
+type bid struct {
+	voltage float64
+	capped  bool // it asked for more than its quota allows
 }
 
-// bid returns the voltage the options ask for and who asks, the last one
-// winning.
-func (e *Engine) bid(options []AcquireOption) (voltage float64, subject Subject, err error) {
-	v, share := e.cfg.Voltage, 1.0
+// bid returns what the options ask for, the last one winning, of a request that
+// without them bids so many volts, and who asks.
+func (e *Engine) bid(voltage float64, options []AcquireOption) (b bid, subject Subject, err error) {
+	v, share := voltage, 1.0
 	// A type switch rather than a method call: a call through the interface
 	// would make every caller's options escape to the heap.
 	for _, o := range options {
@@ -100,6 +98,10 @@ func (e *Engine) bid(options []AcquireOption) (voltage float64, subject Subject,
 			v = float64(o)
 		case Tier:
 			v = o.Voltage()
+		case Lane:
+			if v, err = e.LaneVoltage(o); err != nil {
+				return bid{}, "", err
+			}
 		case Retry:
 			share = retryBid(o)
 		case Subject:
@@ -107,7 +109,8 @@ func (e *Engine) bid(options []AcquireOption) (voltage float64, subject Subject,
 		}
 	}
 	if !validVoltage(v) {
-		return 0, "", invalid("Voltage", v, allowedVoltage)
+		return bid{}, "", invalid("Voltage", v, allowedVoltage)
 	}
-	return v * share, subject, nil
+	b.voltage, b.capped = e.quota.cap(v*share, subject)
+	return b, subject, nil
 }

@@ -19,9 +19,11 @@ func (s *Service) explain(req micro.Request) {
 	}
 	var x atrion.Explanation
 	if err == nil {
-		if tier, ok := atrion.ParseTier(ask.Tier); ok && ask.Voltage == 0 {
-			ask.Voltage = tier.Voltage()
+		if ask.Tier != "" && ask.Voltage == 0 {
+			ask.Voltage, err = s.eng.LaneVoltage(atrion.Lane(ask.Tier))
 		}
+	}
+	if err == nil {
 		x, err = s.eng.Explain(route, ask.Voltage)
 	}
 	if err != nil {

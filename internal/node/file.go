@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats-server/v2/conf"
 )
@@ -30,6 +31,9 @@ func (c *Config) load(path string) (digest string, err error) {
 	var errs []error
 	walk("", tree, func(name string, value any, line int) {
 		s, ok := known[name]
+		if block, key, dotted := strings.Cut(name, "."); dotted && known[block].block {
+			s, ok, value = known[block], true, key+"="+scalar(value)
+		}
 		if !ok {
 			errs = append(errs, fmt.Errorf("%s:%d: unknown setting %q", path, line, name))
 			return

@@ -156,13 +156,13 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	n.engine, err = atrion.New(atrion.Config{
 		Law: law, Provider: n.provider, Node: c.Node, Voltage: c.Voltage, MaxRoutes: c.MaxRoutes,
 		MailboxSize: c.Mailbox, IdleAfter: c.IdleAfter, FailClosed: c.FailClosed, Logger: log,
-		StartTimeout: loadTimeout,
+		StartTimeout: loadTimeout, Tiers: c.Tiers, Floors: c.Floors, Quota: c.Quota,
 	})
 	if err != nil {
 		return nil, err
 	}
 	semver, revision := version()
-	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{Node: c.Node, Version: semver, Logger: log, HoldTTL: c.HoldTTL})
+	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{Node: c.Node, Version: semver, Logger: log, HoldTTL: c.HoldTTL, TrustHeaders: c.TrustBids})
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,12 @@ func (s *Service) decide(req micro.Request) {
 	s.respond(req, body)
 }
 
+// decideForAny answers a request on atrion.any.route.<route>, which no affinity
+// gives to one node.
+func (s *Service) decideForAny(req micro.Request) {
+	s.decide(renamed{req, RoutePrefix + req.Subject()[len(AnyPrefix):]})
+}
+
 // answer decides, with the request's telemetry taken into account first.
 func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
 	t := atrion.Telemetry{}

@@ -46,6 +46,9 @@ type EmbeddedConfig struct {
 	// ServerName is the server's name, unique in a cluster; "": "atrion".
 	ServerName string
 
+	// Affinity maps routes to partitions, for nodes that own them; see Mappings.
+	Affinity bool
+
 	// StoreDir is where JetStream keeps its files; it is locked while the
 	// server runs. Required, unless Memory.
 	StoreDir string
@@ -197,6 +200,11 @@ func start(c EmbeddedConfig, store *storeDir) (*Embedded, error) {
 	e := &Embedded{config: c, server: srv, log: newServerLog(c.Logger), store: store}
 	srv.SetLoggerV2(e.log, e.log.debug(), e.log.trace(), false)
 
+	if c.Affinity {
+		if err := mapPartitions(srv.GlobalAccount()); err != nil {
+			return nil, err
+		}
+	}
 	srv.Start() // does not block
 	err = e.ready(c.StartTimeout)
 	if err == nil {

@@ -21,14 +21,15 @@ type intake struct {
 
 // observe takes one telemetry message. It runs on the subscription's own
 // goroutine, off the connection's read loop.
-func (s *Service) observe(m *nats.Msg) {
+func (s *Service) observe(m *nats.Msg) { s.take(&s.intake, m) }
+
+func (s *Service) take(in *intake, m *nats.Msg) {
 	s.counters.telemetryMessages.Add(1)
 	route, err := wire.RouteFromSubject(TelemetryPrefix, m.Subject)
 	if err != nil {
 		s.refuse(m.Subject, err)
 		return
 	}
-	in := &s.intake
 	in.samples, err = wire.DecodeTelemetry(m.Data, in.samples[:0])
 	if err == nil {
 		in.batch, err = observations(in.samples, in.batch[:0])

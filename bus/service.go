@@ -26,6 +26,12 @@ type Options struct {
 	// gateways of your own may ask. Otherwise they are ignored and counted.
 	TrustHeaders bool
 
+	// Affinity is a connection on which nodes tell each other that they live: each
+	// route is then decided by one of them, where the NATS servers have Mappings.
+	// The service does not close it. Node must be set, and unique. nil: every node
+	// decides every route. All nodes of a fleet must agree on it.
+	Affinity *nats.Conn
+
 	// HoldTTL is how long a held permit lives without telemetry that ends it.
 	// Default 2 s.
 	HoldTTL time.Duration
@@ -71,9 +77,10 @@ type Service struct {
 	sub       *nats.Subscription
 	micro     micro.Service
 
-	intake  intake
-	holds   *hold.Table
-	refused refusals
+	intake   intake
+	affinity *affinity // nil: none
+	holds    *hold.Table
+	refused  refusals
 
 	counters counters
 	events   *atrion.Subscription
@@ -109,6 +116,7 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 		handler       micro.HandlerFunc
 	}{
 		{"route", RoutePrefix + ".>", s.decide},
+		{"any", AnyPrefix + ".>", s.decideForAny},
 		{"explain", ExplainPrefix + ".>", s.explain},
 		{"health", HealthSubject, s.health},
 	} {
@@ -132,6 +140,13 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 		return nil, fmt.Errorf("bus: subscribe to %s.>: %w", TelemetryPrefix, err)
 	}
 	s.events = eng.Events(1024)
+	if opts.Affinity != nil {
+		if err := s.join(opts.Affinity); err != nil {
+			_ = s.micro.Stop()
+			s.events.Close()
+			return nil, err
+		}
+	}
 	s.loops.Add(2)
 	go s.publishEvents()
 	go s.expireHolds()

@@ -161,8 +161,14 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	if err != nil {
 		return nil, err
 	}
+	var nodes *nats.Conn
+	if c.Affinity {
+		if nodes, err = n.connect("nodes"); err != nil {
+			return nil, err
+		}
+	}
 	semver, revision := version()
-	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{Node: c.Node, Version: semver, Logger: log, HoldTTL: c.HoldTTL, TrustHeaders: c.TrustBids})
+	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{Node: c.Node, Version: semver, Logger: log, HoldTTL: c.HoldTTL, TrustHeaders: c.TrustBids, Affinity: nodes})
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +193,7 @@ func startEmbedded(c Config, log *slog.Logger) (*bus.Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen is %q (allowed: host:port, with a numeric port)", c.Listen)
 	}
-	e := bus.EmbeddedConfig{Host: host, Port: port, Insecure: c.Insecure, ServerName: c.Node, Logger: log}
+	e := bus.EmbeddedConfig{Host: host, Port: port, Insecure: c.Insecure, Affinity: c.Affinity, ServerName: c.Node, Logger: log}
 	if c.State == "kv" {
 		e.StoreDir = c.StoreDir
 	} else {

@@ -11,6 +11,7 @@ import (
 const (
 	TelemetryPrefix = "atrion.telemetry"
 	RoutePrefix     = "atrion.route"
+	AnyPrefix       = "atrion.any.route" // the same, for any node
 	ExplainPrefix   = "atrion.admin.explain"
 	HealthSubject   = "atrion.admin.health"
 	EventPrefix     = "atrion.event"

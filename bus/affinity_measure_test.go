@@ -124,23 +124,29 @@ func (f *clustered) latency() {
 	f.t.Logf("one at a time: p50 %v, p99 %v", took[len(took)/2], took[len(took)*99/100])
 }
 
-// throughput asks with 96 callers.
+// throughput asks with 96 callers, five times: other work on the machine shows.
 func (f *clustered) throughput() {
-	const callers, each = 96, 1500
-	var wg sync.WaitGroup
-	began := time.Now()
-	for g, c := range f.clients(callers) {
-		wg.Go(func() {
-			for i := range each {
-				if _, err := c.Decide(context.Background(), someRoutes[(g*7+i)%len(someRoutes)], client.Request{Voltage: 100}); err != nil {
-					f.t.Error(err)
-					return
+	const callers, each = 96, 500
+	cs := f.clients(callers)
+	var rates []int
+	for range 5 {
+		var wg sync.WaitGroup
+		began := time.Now()
+		for g, c := range cs {
+			wg.Go(func() {
+				for i := range each {
+					if _, err := c.Decide(context.Background(), someRoutes[(g*7+i)%len(someRoutes)], client.Request{Voltage: 100}); err != nil {
+						f.t.Error(err)
+						return
+					}
 				}
-			}
-		})
+			})
+		}
+		wg.Wait()
+		rates = append(rates, int(callers*each/time.Since(began).Seconds()))
 	}
-	wg.Wait()
-	f.t.Logf("%d callers: %.0f decisions/s", callers, callers*each/time.Since(began).Seconds())
+	slices.Sort(rates)
+	f.t.Logf("%d callers: %d decisions/s", callers, rates)
 }
 
 // overload asks three times what a callee of 16 servers of 20 ms can do, with

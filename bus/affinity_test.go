@@ -274,7 +274,34 @@ func (a *asker) end(t *testing.T) {
 	}
 }
 
-// Nodes come, leave and are killed, and every decision is answered.
+// plainly asks, until do is done and every partition has its one owner, as a
+// program does that does not ask elsewhere, and returns how often nobody was there.
+func (f *fleet) plainly(do func(), live ...string) (nobody int) {
+	nc := f.dial()
+	stop, finished := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(finished)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := nc.Request("atrion.route."+fmt.Sprint("plain", i%100), nil, 5*time.Second); err != nil {
+				nobody++
+			}
+		}
+	}()
+	do()
+	f.alone(live...)
+	close(stop)
+	<-finished
+	return nobody
+}
+
+// Nodes come, leave and are killed, and every decision is answered; only while a
+// killed one is missed is a program that does not ask elsewhere told that nobody is
+// there.
 func TestHandOver(t *testing.T) {
 	f := newFleet(t, mapped(t).ClientURL(), "a", "b")
 	f.alone("a", "b")
@@ -283,20 +310,27 @@ func TestHandOver(t *testing.T) {
 	for _, r := range someRoutes {
 		before[r] = f.owner(r)
 	}
-	timed := func(what string, do func(), live ...string) {
+	timed := func(what string, do func(), live ...string) (nobody int, took time.Duration) {
 		began := time.Now()
-		do()
-		f.alone(live...)
-		t.Logf("%s: every partition has its one owner again after %v", what, time.Since(began).Round(time.Millisecond))
+		nobody = f.plainly(do, live...)
+		took = time.Since(began)
+		t.Logf("%s: every partition has its one owner again after %v; nobody there %d times", what, took.Round(time.Millisecond), nobody)
+		return nobody, took
 	}
-	timed("c comes", func() { f.start("c", true) }, "a", "b", "c")
+	if nobody, _ := timed("c comes", func() { f.start("c", true) }, "a", "b", "c"); nobody > 0 {
+		t.Error("c takes what it has not been given")
+	}
 	for _, r := range someRoutes {
 		if who := f.owner(r); who != before[r] && who != "c" {
 			t.Errorf("%s went from %s to %s when c came", r, before[r], who)
 		}
 	}
-	timed("a leaves", func() { f.stop("a") }, "b", "c")
-	timed("c is killed", func() { f.kill("c") }, "b")
+	if nobody, _ := timed("a leaves", func() { f.stop("a") }, "b", "c"); nobody > 0 {
+		t.Error("a leaves before others are in its place")
+	}
+	if _, took := timed("c is killed", func() { f.kill("c") }, "b"); took >= 3*time.Second {
+		t.Error("c was missed by its silence alone")
+	}
 	for _, r := range someRoutes {
 		if who := f.owner(r); who != "b" {
 			t.Errorf("%s is decided by %s", r, who)

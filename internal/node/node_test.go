@@ -394,3 +394,40 @@ func TestTiersOfANode(t *testing.T) {
 		t.Errorf("an unknown tier: %q %q %d", out, errs, code)
 	}
 }
+
+// Nodes with affinity divide the routes among them, on the server that one of them
+// embeds.
+func TestNodesWithAffinity(t *testing.T) {
+	c := testConfig(t)
+	c.Affinity = true
+	n1 := startNode(t, c)
+	c2 := testConfig(t)
+	c2.Node, c2.Affinity, c2.NATS, c2.Bucket = "n2", true, n1.URL(), "OTHER"
+	n2 := startNode(t, c2)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		a, b := n1.service.Stats(), n2.service.Stats()
+		if a.Partitions > 0 && b.Partitions > 0 && a.Partitions+b.Partitions == 64 && a.Nodes == 2 && b.Nodes == 2 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d and %d partitions", a.Partitions, b.Partitions)
+		}
+	}
+	by := map[string]int{}
+	for i := range 12 {
+		route := fmt.Sprint("route", i)
+		var first string
+		for range 3 {
+			out, errs, code := cli(t, "", "ask", route, "-s", n1.URL())
+			who := out[max(strings.LastIndex(out, "node n"), 0):]
+			if code != exitOK || first != "" && who != first {
+				t.Fatalf("%s: %q %q %d, and %q before", route, out, errs, code, first)
+			}
+			first = who
+		}
+		by[first]++
+	}
+	if len(by) != 2 {
+		t.Errorf("decided by %v", by)
+	}
+}

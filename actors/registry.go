@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion/internal/route"
+	"github.com/atrion-io/atrion/physics"
 	"github.com/atrion-io/atrion/providers"
 )
 
@@ -41,13 +42,20 @@ func (s *System) Route(name string) (*Route, error) {
 	}
 	// Outside the lock: a provider that is slow must not stop the creation of
 	// other routes.
-	first := s.recall(name)
-	return s.admit(name, first)
+	first, known := s.recall(name)
+	r, err := s.admit(name, first, known)
+	if err == nil && known != nil {
+		// What was said between the recall and the admission fell on deaf ears.
+		ctx, cancel := s.recallContext()
+		defer cancel()
+		s.gather(ctx, name, r.hear)
+	}
+	return r, err
 }
 
 // admit adds a route that begins with the snapshot first, unless the name is
 // there already; one that still knows nothing then knows first.
-func (s *System) admit(name string, first *Published) (*Route, error) {
+func (s *System) admit(name string, first *Published, known *peers) (*Route, error) {
 	g := &s.registry
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -71,6 +79,9 @@ func (s *System) admit(name string, first *Published) (*Route, error) {
 	r.pub.Store(first)
 	if first != s.blank {
 		r.saved.Store(first)
+	}
+	if known != nil && len(known.said) > 0 {
+		r.peers = known
 	}
 	g.table.put(r)
 	s.counters.routes.Store(int64(g.table.live))
@@ -153,13 +164,20 @@ func (s *System) Routes() []*Route {
 }
 
 // recall returns the snapshot a new route begins with: what the provider holds
-// for it, or a blank one. It waits for the provider LoadTimeout at most.
-func (s *System) recall(name string) *Published {
+// for it, or a blank one, and what other nodes have said of it. It waits for the
+// provider LoadTimeout at most.
+func (s *System) recall(name string) (first *Published, known *peers) {
 	if s.cfg.Provider == nil {
-		return s.blank
+		return s.blank, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.LoadTimeout)
+	ctx, cancel := s.recallContext()
 	defer cancel()
+	first, known = s.recallOwn(ctx, name), new(peers)
+	s.gather(ctx, name, known.add(name))
+	return s.informed(name, first, known.said), known
+}
+
+func (s *System) recallOwn(ctx context.Context, name string) *Published {
 	e, err := s.cfg.Provider.Get(ctx, providers.Key{Route: name, Node: s.cfg.Node})
 	switch {
 	case errors.Is(err, providers.ErrNotFound):
@@ -176,12 +194,16 @@ func (s *System) recall(name string) *Published {
 // start.
 func (s *System) restore(e providers.Entry) *Published {
 	now := s.cfg.Clock.Now()
-	age := max(time.Since(e.Time), 0)
-	st := s.cfg.Law.NewState()
-	if err := st.ParseState(e.Value, now-int64(age)); err != nil {
+	env, err := openEnvelope(e.Value)
+	var st physics.State
+	if err == nil {
+		st, err = s.read(&env, now-int64(max(e.Age, 0)))
+	}
+	if err != nil {
 		s.counters.loadErrors.Add(1)
 		s.cfg.Logger.Warn("stored state cannot be read, route starts anew", "route", e.Key.Route, "error", err)
 		return s.blank
 	}
+	s.outlive(env.life, nil, 0)
 	return s.published(st, 1, now)
 }

@@ -41,7 +41,7 @@ type Route struct {
 	saved atomic.Pointer[Published] // what the provider holds; nil: nothing
 	used  atomic.Bool               // decided or observed since the eviction hand last passed
 	dirty atomic.Bool               // waits in the saver's queue
-	_     [8]byte
+	peers *peers                    // guarded by the mailbox's lock; nil: nobody said anything
 
 	// The second is written by every call that begins or ends: the seat and
 	// the mailbox together, so that processors pass one line and not two.

@@ -20,6 +20,8 @@ type counters struct {
 	saves       atomic.Uint64
 	saveErrors  atomic.Uint64
 	loadErrors  atomic.Uint64
+	heard       atomic.Uint64
+	unheard     atomic.Uint64
 }
 
 // Stats is a system's counters at one moment, since its start.
@@ -40,6 +42,8 @@ type Stats struct {
 	Saves       uint64 // states written to the provider
 	SaveErrors  uint64 // writes that failed
 	LoadErrors  uint64 // stored states that could not be read
+	Heard       uint64 // states of other nodes' routes taken in
+	Unheard     uint64 // those that were not: old, double, damaged, or of one node too many
 	SaveQueue   int    // states waiting to be written
 }
 
@@ -54,6 +58,7 @@ func (s *System) Stats() Stats {
 		Evicted: c.evicted.Load(), Refused: c.refused.Load(),
 		Reclaimed: c.reclaimed.Load(), Late: c.late.Load(),
 		Saves: c.saves.Load(), SaveErrors: c.saveErrors.Load(), LoadErrors: c.loadErrors.Load(),
+		Heard: c.heard.Load(), Unheard: c.unheard.Load(),
 		SaveQueue: s.saver.pending(),
 	}
 }

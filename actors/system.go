@@ -78,6 +78,7 @@ type System struct {
 	blank    *Published // what a route that nobody knows anything about begins with
 	events   stream
 	saver    *saver
+	life     atomic.Uint64 // of this system; see envelope
 	counters counters
 
 	// Pools are per system, not global: what a synctest bubble made must not
@@ -119,7 +120,16 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 		s.coarse = newCoarse(cfg.Clock)
 	}
 	s.saver = newSaver(s)
-	if s.saver != nil {
+	s.life.Store(uint64(time.Now().UnixMilli()))
+	if s.sched != nil {
+		s.life.Store(uint64(cfg.Clock.Now()))
+	}
+	switch {
+	case s.saver == nil:
+	case s.sched != nil:
+		_ = s.saver.loadAll(ctx)
+		s.saver.follow()
+	default:
 		s.loops.Add(1)
 		loaded := make(chan struct{})
 		go s.saver.load(loaded)

@@ -140,3 +140,27 @@ type Market interface {
 	// a state has advanced.
 	Epoch() uint32
 }
+
+// Shared is a State of a law under which the nodes of a fleet tell each other
+// what they know of a route. Each tells only what it saw itself, in quantities
+// that add; what follows from the sum, every node works out alone.
+type Shared interface {
+	State
+	// AppendShare appends what others need of the state, beside its durable
+	// form. Instants are written as ages, or as times to go, seen from now.
+	AppendShare(dst []byte, now int64) []byte
+	// ParseShare completes a state that ParseState has set, or one fresh from
+	// NewState, from AppendShare's form.
+	ParseShare(src []byte, now int64) error
+	// Strays returns by how much others are wrong who hold told and let time
+	// go by in it up to now, in units of the law's tolerance: above 1 they
+	// should be told. The larger, the sooner.
+	Strays(told State, now int64) float64
+}
+
+// Peer is what another node last said of a route.
+type Peer struct {
+	Rank  uint64 // orders the nodes of a fleet, for each route differently
+	State State  // as of Heard, on this node's clock
+	Heard int64  // ns
+}

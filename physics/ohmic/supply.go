@@ -39,15 +39,16 @@ func (p *supply) at(n int64) (supply, reserve float64) {
 	return p.most - float64(float64(n)*p.slope), p.covered
 }
 
-// seal makes what decisions read follow from what was learned.
-func (p *supply) seal(c *Config) {
+// seal makes what decisions read follow from what was learned; w is the share of
+// the limit that is this node's.
+func (p *supply) seal(c *Config, w float64) {
 	p.rate = boundless
 	if p.known {
 		p.rate = p.hold / vec.Exp1(p.lnT) * 1000
 	}
 	p.most = p.rate * (1 + 1/c.Headroom)
-	p.slope = p.rate / (c.Headroom * p.hold)
-	p.cap = (1 + c.Headroom) * p.hold
+	p.slope = p.rate / (c.Headroom * p.hold * w)
+	p.cap = (1 + c.Headroom) * p.hold * w
 	p.covered = 0
 	if p.busy > 0 {
 		p.covered = min(c.Reserve*p.hold/p.busy*1000, boundless)

@@ -1,0 +1,127 @@
+package scenarios
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/sim"
+	"github.com/atrion-io/atrion/internal/vtime"
+	"github.com/atrion-io/atrion/physics"
+)
+
+// Fleet is several gateways before one callee, each with an engine of its own,
+// that exchange state in the product's own way. The zero value of a field means
+// what its comment says.
+type Fleet struct {
+	Nodes    int           // 0: 3
+	Alone    bool          // they do not exchange anything
+	Interval time.Duration // least time between two things that a node says of a route; 0: 100 ms
+	Delay    time.Duration // mean time that what is said is on its way, half as much more or less; 0: 2 ms
+	Loss     float64       // share of what is said that does not reach a node
+	Shares   []float64     // of the traffic, by node; nil: all the same
+	Cut      Cut           // a node that cannot be reached, nor reach anybody, for a time
+	Bad      Bad           // a node whose own path to the callee fails
+}
+
+// Cut is a node that is cut off from second From to second To.
+type Cut struct {
+	Node     int
+	From, To float64
+}
+
+// Bad is a node that has a fault of its own, such as its network, from second
+// From to second To: that share of its calls fails.
+type Bad struct {
+	Node     int
+	From, To float64
+	Fails    float64
+}
+
+// Arm returns the fleet as an arm under law (nil: the default).
+func (f Fleet) Arm(law physics.Law) sim.Factory {
+	return func(env *sim.Env) sim.Controller {
+		if f.Nodes == 0 {
+			f.Nodes = 3
+		}
+		if f.Interval == 0 {
+			f.Interval = 100 * time.Millisecond
+		}
+		if f.Delay == 0 {
+			f.Delay = 2 * time.Millisecond
+		}
+		g := &gateways{f: &f, env: env, rand: rand.New(rand.NewPCG(env.Rand.Uint64(), 7))}
+		x := newExchange(env, &f)
+		for i := range f.Nodes {
+			c := atrion.Config{Law: law, Clock: env.Loop.(*vtime.Loop), Random: env.Rand.Float64, SaveInterval: f.Interval}
+			if !f.Alone {
+				c.Node = fmt.Sprintf("node-%d", i)
+				c.Provider = x.end(c.Node)
+			}
+			g.nodes = append(g.nodes, engine(c))
+		}
+		return g
+	}
+}
+
+// gateways is a fleet at work.
+type gateways struct {
+	f       *Fleet
+	env     *sim.Env
+	rand    *rand.Rand
+	nodes   []*product
+	tickets sim.Tickets[passed]
+	Asked   []int // by node
+	Passed  []int
+}
+
+// passed is a call under way through a node.
+type passed struct {
+	node   int
+	ticket sim.Ticket
+}
+
+// Admit asks one of the nodes, as a balancer would choose it.
+func (g *gateways) Admit(a sim.Attempt) (sim.Ticket, bool) {
+	i := g.choose()
+	t, ok := g.nodes[i].Admit(a)
+	if !ok {
+		return 0, false
+	}
+	return g.tickets.Put(passed{i, t}), true
+}
+
+func (g *gateways) choose() int {
+	if g.f.Shares == nil {
+		return g.rand.IntN(len(g.nodes))
+	}
+	u := g.rand.Float64()
+	for i, s := range g.f.Shares {
+		if u -= s; u < 0 {
+			return i
+		}
+	}
+	return len(g.nodes) - 1
+}
+
+// Done ends the permit at the node that gave it.
+func (g *gateways) Done(t sim.Ticket, latency float64, k sim.Kind) {
+	p := g.tickets.Take(t)
+	if b := &g.f.Bad; b.Fails > 0 && p.node == b.Node {
+		if now := float64(g.env.Now()-vtime.Start) / 1e9; now >= b.From && now < b.To && g.rand.Float64() < b.Fails {
+			k = sim.Fail
+		}
+	}
+	g.nodes[p.node].Done(p.ticket, latency, k)
+}
+
+// Inspect shows the first node.
+func (g *gateways) Inspect() sim.Gauge { return g.nodes[0].Inspect() }
+
+// Close closes the engines.
+func (g *gateways) Close() {
+	for _, n := range g.nodes {
+		n.Close()
+	}
+}

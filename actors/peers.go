@@ -99,6 +99,10 @@ func (r *Route) note(node string, e *envelope, st physics.State, heard int64) bo
 // heard takes in a change at the provider.
 func (s *System) heard(e *providers.Entry) {
 	own := e.Key.Node == s.cfg.Node
+	if e.Key.Route == presenceRoute {
+		s.present.note(e.Key.Node, e.Deleted)
+		return
+	}
 	r := s.registry.table.get(e.Key.Route)
 	if e.Deleted {
 		if r != nil && !own {
@@ -172,14 +176,18 @@ func (s *System) gather(ctx context.Context, name string, each func(node string,
 
 // informed is first with what others have said of the route taken into account.
 func (s *System) informed(name string, first *Published, said []physics.Peer) *Published {
-	if len(said) == 0 {
+	nodes := s.present.count()
+	if len(said) == 0 && (nodes < 2 || first != s.blank) {
+		return first
+	}
+	if _, ok := first.State.(physics.Shared); !ok {
 		return first
 	}
 	b := s.batches.Get().(*physics.Batch)
 	b.Reset()
 	now := s.cfg.Clock.Now()
 	b.Time[0] = max(now, first.At)
-	b.Peers, b.Rank, b.Every = said, rank(s.cfg.Node, name), int64(s.cfg.SaveInterval)
+	b.Peers, b.Rank, b.Every, b.Nodes = said, rank(s.cfg.Node, name), int64(s.cfg.SaveInterval), nodes
 	next := s.cfg.Law.NewState()
 	next.Advance(first.State, b)
 	b.Reset()

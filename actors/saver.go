@@ -116,9 +116,14 @@ func (v *saver) run() {
 	defer v.sys.loops.Done()
 	t := time.NewTimer(time.Hour)
 	defer t.Stop()
+	again := time.NewTicker(presenceEvery)
+	defer again.Stop()
+	v.sys.announce(v.sys.ctx)
 	for {
 		select {
 		case <-v.rouse:
+		case <-again.C:
+			v.sys.announce(v.sys.ctx)
 		case <-v.sys.ctx.Done():
 			return
 		}
@@ -231,6 +236,9 @@ func (v *saver) loadAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if e.Key.Route == presenceRoute {
+			continue
+		}
 		if first := s.restore(e); first != s.blank {
 			var known peers
 			s.gather(ctx, e.Key.Route, known.add(e.Key.Route))
@@ -276,6 +284,7 @@ func (v *saver) event(ev providers.Event) {
 	case providers.Changed:
 		v.sys.heard(&ev.Entry)
 	case providers.Reset:
+		v.sys.announce(v.sys.ctx)
 		v.republish()
 	}
 }

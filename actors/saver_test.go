@@ -29,6 +29,9 @@ func (f *flaky) Put(ctx context.Context, k providers.Key, v []byte) (uint64, err
 	if f.down.Load() || k.Route == f.refuse {
 		return 0, errDown
 	}
+	if k.Route == presenceRoute {
+		return f.Provider.Put(ctx, k, v) // not a state
+	}
 	f.puts.Add(1)
 	if f.during != nil {
 		f.during()

@@ -78,6 +78,7 @@ type System struct {
 	blank    *Published // what a route that nobody knows anything about begins with
 	events   stream
 	saver    *saver
+	present  presence
 	life     atomic.Uint64 // of this system; see envelope
 	counters counters
 
@@ -128,6 +129,7 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 	case s.saver == nil:
 	case s.sched != nil:
 		_ = s.saver.loadAll(ctx)
+		s.announce(ctx)
 		s.saver.follow()
 	default:
 		s.loops.Add(1)

@@ -82,6 +82,10 @@ type Batch struct {
 	Rank  uint64
 	Every int64
 
+	// Nodes is how many nodes there are that may use the route, this one
+	// included, at the first Advance of a route that is new here; else 0.
+	Nodes int
+
 	// Scratch and Scratch2 are room for the law, a number a sample each: what it
 	// works out per sample would not fit on an actor's small stack. They hold
 	// nothing between calls.
@@ -126,4 +130,4 @@ func (b *Batch) Add(s *Sample) bool {
 }
 
 // Reset empties the batch.
-func (b *Batch) Reset() { b.N, b.Seats, b.Peers = 0, 0, nil }
+func (b *Batch) Reset() { b.N, b.Seats, b.Peers, b.Nodes = 0, 0, nil, 0 }

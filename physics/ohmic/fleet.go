@@ -140,9 +140,16 @@ func (s *State) regroup(t int64) {
 		lead, learner = nil, f.rank
 	}
 	// Whoever comes or goes takes the calls along that it has in flight.
-	if lead == nil && !slices.Equal(union, f.union) && before > 0 && total > 0 {
-		scale := clip(total/before, 1.0/most, most)
+	if lead == nil && !slices.Equal(union, f.union) {
+		scale := float64(live+1) / float64(len(f.union)+1)
+		if before > 0 && total > 0 {
+			scale = clip(total/before, 1.0/most, most)
+		}
 		s.supply.limit = max(s.law.cfg.LeastLimit, s.supply.limit*scale)
+		if len(f.union) == 0 && s.probe.stage == slowStart {
+			// They began at about the same time, each with its part.
+			s.supply.limit = min(s.supply.limit, s.law.cfg.StartLimit)
+		}
 		s.supply.hold = s.supply.limit
 		s.probe.lastLimit *= scale
 	}
@@ -164,6 +171,16 @@ func (s *State) regroup(t int64) {
 	if lead == nil && live > 0 {
 		s.collect(!wasLeader)
 	}
+}
+
+// startAmong begins with what is left of the first limit when all nodes begin at
+// once. Nobody has heard of the others' calls yet, and what the first few take,
+// while the callee is still empty, is the best that will ever be known of its
+// unloaded latency.
+func (s *State) startAmong(nodes int) {
+	s.supply.limit = max(1, s.law.cfg.StartLimit/float64(nodes))
+	s.supply.hold = s.supply.limit
+	s.probe.size = s.startSize()
 }
 
 // hot reports whether this node learns something that others must know soon.
@@ -432,19 +449,19 @@ func (s *State) cohortOfAll() (p probe, complete bool) {
 	return p, complete
 }
 
-// blend is the demand curve of the fleet: own arrivals, and those of the peers
-// that are there, by their rates.
-func (s *State) blend(own *table) *table {
+// blend is the demand curve of the fleet at t: own arrivals, and those of the
+// peers that are there.
+func (s *State) blend(own *table, t int64) *table {
 	f := &s.fleet
 	out := &table{entry: slices.Clone(own.entry)}
-	memory := s.law.cfg.BidMemory.Seconds()
 	for i := range f.peers {
 		o := said(&f.peers[i])
 		if o == nil || !slices.Contains(f.union, f.peers[i].Rank) {
 			continue
 		}
+		keep := fade(float64(max(t-o.refreshed, 0))/1e9, s.law.cfg.BidMemory)
 		for _, e := range o.price.entry {
-			heat := float64(e.own * o.fleet.flow * memory)
+			heat := float64(e.heat * keep)
 			at, found := slices.BinarySearchFunc(out.entry, e.band, func(x entry, band int) int { return x.band - band })
 			if found {
 				out.entry[at].heat += heat

@@ -9,7 +9,7 @@ import (
 
 // What a node tells the others of a route beside its durable form: a version,
 // flags, counters, numbers, instants seen from now, and the voltages that are
-// bid, most first.
+// bid, with the decayed arrivals of each.
 const (
 	shareVersion = 1
 	shareBands   = 24 // voltages told of at most
@@ -71,11 +71,11 @@ func (s *State) AppendShare(dst []byte, now int64) []byte {
 	if s.fleet.heat != nil {
 		heat = s.fleet.heat
 	}
-	return heat.appendShares(dst)
+	return heat.appendHeat(dst)
 }
 
-// appendShares appends the bands with the largest shares, in ascending order.
-func (t *table) appendShares(dst []byte) []byte {
+// appendHeat appends the bands with the largest shares, in ascending order.
+func (t *table) appendHeat(dst []byte) []byte {
 	n, least := len(t.entry), 0.0
 	if n > shareBands {
 		// The share that so many do not reach; few routes see that many bids.
@@ -95,7 +95,7 @@ func (t *table) appendShares(dst []byte) []byte {
 	for i := range t.entry {
 		if e := &t.entry[i]; e.own > least {
 			dst = binary.LittleEndian.AppendUint16(dst, uint16(e.band))
-			dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(e.own)))
+			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(e.heat))
 		}
 	}
 	return dst
@@ -136,20 +136,20 @@ func (s *State) ParseShare(src []byte, now int64) error {
 		*v = now + d
 	}
 	n := int(binary.LittleEndian.Uint16(at))
-	if at = at[2:]; n > shareBands || len(at) != 6*n {
+	if at = at[2:]; n > shareBands || len(at) != 10*n {
 		return errState
 	}
 	heat := &table{entry: make([]entry, 0, n)}
 	last, total := -1, 0.0
 	for range n {
-		b, own := int(binary.LittleEndian.Uint16(at)), float64(math.Float32frombits(binary.LittleEndian.Uint32(at[2:])))
-		at = at[6:]
-		if b <= last || b >= bands || !(own > 0 && own <= 1) {
+		b, v := int(binary.LittleEndian.Uint16(at)), math.Float64frombits(binary.LittleEndian.Uint64(at[2:]))
+		at = at[10:]
+		if b <= last || b >= bands || !(v > 0 && v <= 1e18) {
 			return errState
 		}
 		last = b
-		total += own
-		heat.entry = append(heat.entry, entry{heat: own, band: b})
+		total += v
+		heat.entry = append(heat.entry, entry{heat: v, band: b})
 	}
 	if n > 0 {
 		heat.rank(total)

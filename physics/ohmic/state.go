@@ -84,6 +84,9 @@ func (s *State) Advance(prev physics.State, b *physics.Batch) time.Duration {
 	if s.demand == nil {
 		s.begin(b)
 	}
+	if b.Nodes > 1 && s.probe.stage == slowStart && s.probe.judged == 0 {
+		s.startAmong(b.Nodes)
+	}
 	if b.Peers != nil {
 		s.meet(b, b.Time[0])
 	}
@@ -103,7 +106,7 @@ func (s *State) Advance(prev physics.State, b *physics.Batch) time.Duration {
 
 // seal makes what decisions read follow from what was learned.
 func (s *State) seal() {
-	s.supply.seal(&s.law.cfg, 1/s.fleet.per)
+	s.supply.seal(&s.law.cfg, 1/s.fleet.per, s.probe.stage == slowStart)
 	s.pool()
 	e := s.evidence()
 	s.failing = e.excess(&s.law.cfg) > 0 || s.fleet.word > 0
@@ -170,7 +173,7 @@ func (s *State) refresh(t int64) {
 	if len(s.fleet.peers) > 0 {
 		s.regroup(t)
 		if s.fleet.live > 0 {
-			s.price, s.fleet.heat = s.blend(own), own
+			s.price, s.fleet.heat = s.blend(own, t), own
 		}
 	}
 	if shed := s.demand.shed.Load(); shed != s.shed {

@@ -206,6 +206,7 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 	}
 	at := monotone(b, prev.At)
 	b.Seats = r.seats.taken.Load()
+	b.Cut = r.sys.saver.cut()
 	if w.said != nil {
 		b.Peers, b.Rank, b.Every = w.said, rank(r.sys.cfg.Node, r.name), int64(r.sys.cfg.SaveInterval)
 		w.said = nil

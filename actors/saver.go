@@ -3,8 +3,10 @@ package actors
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/atrion-io/atrion/physics"
@@ -20,6 +22,8 @@ type saver struct {
 	mu    sync.Mutex
 	queue []waiting // each route at most once (Route.dirty), so at most MaxRoutes
 	busy  bool      // its coroutine runs, with a Scheduler
+
+	away atomic.Bool // the last write found nobody there: other nodes do not hear this one
 
 	rouse chan struct{} // the queue turned non-empty
 }
@@ -79,6 +83,9 @@ func (v *saver) enqueue(r *Route, off float64) {
 	}
 	signal(v.rouse)
 }
+
+// cut reports whether other nodes cannot be told anything.
+func (v *saver) cut() bool { return v != nil && v.away.Load() }
 
 func (v *saver) pending() int {
 	if v == nil {
@@ -181,7 +188,9 @@ func (v *saver) write(ctx context.Context, n int) error {
 func (v *saver) save(ctx context.Context, r *Route) error {
 	p := r.pub.Load()
 	value := v.sys.seal(nil, p, v.sys.cfg.Clock.Now())
-	if _, err := v.sys.cfg.Provider.Put(ctx, providers.Key{Route: r.name, Node: v.sys.cfg.Node}, value); err != nil {
+	_, err := v.sys.cfg.Provider.Put(ctx, providers.Key{Route: r.name, Node: v.sys.cfg.Node}, value)
+	v.away.Store(errors.Is(err, providers.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded))
+	if err != nil {
 		return err
 	}
 	v.sys.counters.saves.Add(1)

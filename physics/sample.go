@@ -82,6 +82,9 @@ type Batch struct {
 	Rank  uint64
 	Every int64
 
+	// Cut says that this node cannot reach the others: silence is then its own.
+	Cut bool
+
 	// Nodes is how many nodes there are that may use the route, this one
 	// included, at the first Advance of a route that is new here; else 0.
 	Nodes int
@@ -130,4 +133,4 @@ func (b *Batch) Add(s *Sample) bool {
 }
 
 // Reset empties the batch.
-func (b *Batch) Reset() { b.N, b.Seats, b.Peers, b.Nodes = 0, 0, nil, 0 }
+func (b *Batch) Reset() { b.N, b.Seats, b.Peers, b.Nodes, b.Cut = 0, 0, nil, 0, false }

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/atrion-io/atrion"
@@ -22,7 +23,14 @@ type Fleet struct {
 	Loss     float64       // share of what is said that does not reach a node
 	Shares   []float64     // of the traffic, by node; nil: all the same
 	Cut      Cut           // a node that cannot be reached, nor reach anybody, for a time
-	Bad      Bad           // a node whose own path to the callee fails
+	Bad      Bad           // nodes whose own path to the callee fails
+	Log      *FleetLog     // filled by the run; nil: nothing is recorded
+}
+
+// FleetLog is what happened at each node, second by second.
+type FleetLog struct {
+	Asked, Passed, Served [][]int // [node][second] attempts
+	Told                  []int   // states that the node wrote
 }
 
 // Cut is a node that is cut off from second From to second To.
@@ -31,10 +39,10 @@ type Cut struct {
 	From, To float64
 }
 
-// Bad is a node that has a fault of its own, such as its network, from second
-// From to second To: that share of its calls fails.
+// Bad is nodes that have a fault of their own, such as their network, from second
+// From to second To: that share of their calls fails.
 type Bad struct {
-	Node     int
+	Nodes    []int
 	From, To float64
 	Fails    float64
 }
@@ -57,7 +65,9 @@ func (f Fleet) Arm(law physics.Law) sim.Factory {
 			c := atrion.Config{Law: law, Clock: env.Loop.(*vtime.Loop), Random: env.Rand.Float64, SaveInterval: f.Interval}
 			if !f.Alone {
 				c.Node = fmt.Sprintf("node-%d", i)
-				c.Provider = x.end(c.Node)
+				e := x.end(c.Node)
+				c.Provider = e
+				g.ends = append(g.ends, e)
 			}
 			g.nodes = append(g.nodes, engine(c))
 		}
@@ -71,9 +81,8 @@ type gateways struct {
 	env     *sim.Env
 	rand    *rand.Rand
 	nodes   []*product
+	ends    []*end
 	tickets sim.Tickets[passed]
-	Asked   []int // by node
-	Passed  []int
 }
 
 // passed is a call under way through a node.
@@ -85,7 +94,13 @@ type passed struct {
 // Admit asks one of the nodes, as a balancer would choose it.
 func (g *gateways) Admit(a sim.Attempt) (sim.Ticket, bool) {
 	i := g.choose()
+	if g.f.Log != nil {
+		g.f.Log.count(&g.f.Log.Asked, i, g.second())
+	}
 	t, ok := g.nodes[i].Admit(a)
+	if g.f.Log != nil && ok {
+		g.f.Log.count(&g.f.Log.Passed, i, g.second())
+	}
 	if !ok {
 		return 0, false
 	}
@@ -108,10 +123,13 @@ func (g *gateways) choose() int {
 // Done ends the permit at the node that gave it.
 func (g *gateways) Done(t sim.Ticket, latency float64, k sim.Kind) {
 	p := g.tickets.Take(t)
-	if b := &g.f.Bad; b.Fails > 0 && p.node == b.Node {
+	if b := &g.f.Bad; b.Fails > 0 && slices.Contains(b.Nodes, p.node) {
 		if now := float64(g.env.Now()-vtime.Start) / 1e9; now >= b.From && now < b.To && g.rand.Float64() < b.Fails {
 			k = sim.Fail
 		}
+	}
+	if g.f.Log != nil && k == sim.OK {
+		g.f.Log.count(&g.f.Log.Served, p.node, g.second())
 	}
 	g.nodes[p.node].Done(p.ticket, latency, k)
 }
@@ -124,4 +142,31 @@ func (g *gateways) Close() {
 	for _, n := range g.nodes {
 		n.Close()
 	}
+	if g.f.Log != nil {
+		for _, e := range g.ends {
+			g.f.Log.Told = append(g.f.Log.Told, e.puts)
+		}
+	}
+}
+
+func (g *gateways) second() int { return int((g.env.Now() - vtime.Start) / 1e9) }
+
+func (l *FleetLog) count(of *[][]int, node, second int) {
+	for len(*of) <= node {
+		*of = append(*of, nil)
+	}
+	for len((*of)[node]) <= second {
+		(*of)[node] = append((*of)[node], 0)
+	}
+	(*of)[node][second]++
+}
+
+// Sum adds up a node's seconds from one to another.
+func Sum(of [][]int, node, from, to int) (n int) {
+	if node < len(of) {
+		for s := from; s < to && s < len(of[node]); s++ {
+			n += of[node][s]
+		}
+	}
+	return n
 }

@@ -28,6 +28,10 @@ type fleet struct {
 	union  []uint64
 	hotAt  int64 // the last instant at which somebody's route was hot
 	coldAt int64 // the last at which nobody's was
+	cut    bool  // the others cannot be reached
+	// ceiling is what such a node's limit may not pass: the others still call, and
+	// would give way to it. 0: none.
+	ceiling float64
 
 	heat   *table   // own arrivals, where price has those of all
 	remote failures // what counts of what others saw fail, at State.refreshed
@@ -154,6 +158,12 @@ func (s *State) regroup(t int64) {
 		s.probe.lastLimit *= scale
 	}
 	f.union = union
+	switch {
+	case live > 0 || !f.cut:
+		f.ceiling = 0
+	case f.ceiling == 0:
+		f.ceiling = s.supply.limit
+	}
 	w := 1.0
 	switch {
 	case live == 0:

@@ -87,6 +87,7 @@ func (s *State) Advance(prev physics.State, b *physics.Batch) time.Duration {
 	if b.Nodes > 1 && s.probe.stage == slowStart && s.probe.judged == 0 {
 		s.startAmong(b.Nodes)
 	}
+	s.fleet.cut = b.Cut
 	if b.Peers != nil {
 		s.meet(b, b.Time[0])
 	}

@@ -104,6 +104,12 @@ func (s *State) learn(t int64) {
 	case limited && w.counted > 0:
 		seats := w.lnSeats / w.counted
 		p.learnLimit(c, seats, w.good/w.all)
+		if f := &s.fleet; f.ceiling > 0 {
+			// What a dip would see is the others' load.
+			p.limit = min(p.limit, f.ceiling)
+			p.hold = p.limit
+			return
+		}
 		if t >= s.probe.due || p.limit < fallen*s.probe.lastLimit {
 			s.dip(t, seats, mean, faulty(w.failed, w.all))
 		}

@@ -209,3 +209,42 @@ func sameEvidence(s, one *State) string {
 	}
 	return ""
 }
+
+// Whatever a node says, it is refused, or it leaves whoever hears it able to
+// decide: no number goes out of bounds, and own calls that succeed are admitted
+// in the end.
+func FuzzParseShare(f *testing.F) {
+	for seed := range uint64(4) {
+		s, now := lived(seed, DefaultConfig())
+		f.Add(s.AppendState(nil, now), s.AppendShare(nil, now), int64(now))
+	}
+	f.Fuzz(func(t *testing.T, state, share []byte, at int64) {
+		if at < 0 || at > 1<<60 {
+			return
+		}
+		l := united(t)
+		said := l.NewState().(*State)
+		if said.ParseState(state, at) != nil || said.ParseShare(share, at) != nil {
+			return
+		}
+		if again := said.AppendShare(nil, at); l.NewState().(*State).ParseShare(again, at) != nil {
+			t.Fatalf("what was read, %x, is not read when it is written again, %x", share, again)
+		}
+		m := newMember(l)
+		now := at
+		for i := range 5 {
+			if i < 3 {
+				m.hear(1, said, now)
+			}
+			m.advance(now, uint64(2*i), physics.Sample{Time: now, Latency: 10, Inflight: 1, Voltage: 100})
+			now += refreshEvery + 1
+			for _, u := range []float64{0, 0.3, 0.999} {
+				q := physics.Query{Voltage: 100, Now: now, Inflight: 1, U: u}
+				v := physics.Judge(m.state, q)
+				if !(v.Resistance >= 0 && v.Resistance < 1e12) || v.Allow != m.state.Allow(q) {
+					t.Fatalf("%+v for %+v", v, q)
+				}
+			}
+		}
+	})
+}

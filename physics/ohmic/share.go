@@ -128,6 +128,9 @@ func (s *State) ParseShare(src []byte, now int64) error {
 			return errState
 		}
 	}
+	if !s.plausible() {
+		return errState
+	}
 	for _, v := range s.shareTimes() {
 		d := int64(long())
 		if d < -shareWithin || d > shareWithin {
@@ -158,6 +161,32 @@ func (s *State) ParseShare(src []byte, now int64) error {
 	return nil
 }
 
+// plausible reports whether what was read can have been seen: whoever believes a
+// node believes no number that no node can have.
+func (s *State) plausible() bool {
+	p, f := &s.probe, &s.fleet
+	for _, v := range [...]float64{f.flow, s.rate, s.supply.busy, f.most, p.size, p.lastLimit} {
+		if v < 0 || v > 1e9 {
+			return false
+		}
+	}
+	for _, v := range [...]float64{f.past.good, f.past.failed, f.past.held, f.past.seatTime, p.admitted, p.done, p.failed, f.word, f.remote.all, f.remote.good} {
+		if v < 0 {
+			return false
+		}
+	}
+	const highest = 50 // ln of the largest latency or number of calls, and more
+	for _, m := range [...]struct{ n, sum float64 }{
+		{f.past.timed, f.past.lnLatency}, {f.past.counted, f.past.lnSeats}, {p.timed, p.lnLatency}, {p.counted, p.lnSeats},
+		{1, p.preLnLatency}, {1, p.preLnSeats},
+	} {
+		if m.n < 0 || math.Abs(m.sum) > float64(highest*m.n)+1e-6 {
+			return false
+		}
+	}
+	return f.past.all >= 0 && f.past.timed <= f.past.all+1e-6 && f.word <= 1
+}
+
 // Strays returns by how much those who hold told are wrong about s.
 func (s *State) Strays(told physics.State, now int64) float64 {
 	o, ok := told.(*State)
@@ -174,7 +203,7 @@ func (s *State) Strays(told physics.State, now int64) float64 {
 	if f, g := s.fleet.flow, o.fleet.flow; f > 1.25*g+1 || g > 1.25*f+1 {
 		off = max(off, 1.5)
 	}
-	if s.hot(now) || s.fleet.live > 0 && now-s.fleet.hotAt < hotFor {
+	if now-s.arrived < hotFor && (s.hot(now) || s.fleet.live > 0 && now-s.fleet.hotAt < hotFor) {
 		off = max(off, 1.2)
 	}
 	return off

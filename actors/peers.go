@@ -185,14 +185,14 @@ func (s *System) informed(name string, first *Published, said []physics.Peer) *P
 	}
 	b := s.batches.Get().(*physics.Batch)
 	b.Reset()
-	now := s.cfg.Clock.Now()
-	b.Time[0] = max(now, first.At)
+	at := max(s.cfg.Clock.Now(), first.At)
+	b.Time[0] = at
 	b.Peers, b.Rank, b.Every, b.Nodes = said, rank(s.cfg.Node, name), int64(s.cfg.SaveInterval), nodes
 	next := s.cfg.Law.NewState()
 	next.Advance(first.State, b)
 	b.Reset()
 	s.batches.Put(b)
-	return s.published(next, first.Revision+1, b.Time[0])
+	return s.published(next, first.Revision+1, at)
 }
 
 // add returns what notes things said in p, which nobody else knows yet.
@@ -205,7 +205,7 @@ func (p *peers) add(route string) func(node string, e *envelope, st physics.Stat
 	}
 }
 
-// recallTimeout bounds the wait for what is stored of one route.
+// recallContext bounds the wait for what is stored of one route.
 func (s *System) recallContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), max(s.cfg.LoadTimeout, time.Millisecond))
 }

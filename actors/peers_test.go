@@ -143,6 +143,7 @@ func TestLaterWordsCount(t *testing.T) {
 			}
 		}
 		r.hear("b", nil, nil, 0)
+		synctest.Wait()
 		if n := len(r.peers.said); n != 0 {
 			t.Errorf("%d peers after its key is gone", n)
 		}

@@ -199,3 +199,58 @@ func TestFleetBelievesMost(t *testing.T) {
 		t.Errorf("with gamma 0 node 3 admits %.3f", got)
 	}
 }
+
+// In an outage the nodes of a fleet probe together about as often as one node
+// would, and never stop.
+func TestFleetProbesAsOne(t *testing.T) {
+	sc := overload(.8)
+	sc.Duration = 60
+	sc.Backend.Errors = sim.Steps(sim.Point{T: 0, V: 0}, sim.Point{T: 20, V: 1})
+	probes := func(f Fleet) (rate float64, longest int) {
+		f.Log = &FleetLog{}
+		if _, err := sim.Run(&sc, "fleet", f.Arm(nil), 1, sim.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		silent := 0
+		for second := 25; second < 60; second++ {
+			n := 0
+			for node := range f.Log.Passed {
+				n += Sum(f.Log.Passed, node, second, second+1)
+			}
+			if rate += float64(n) / 35; n > 0 {
+				silent = 0
+				continue
+			}
+			silent++
+			longest = max(longest, silent)
+		}
+		return
+	}
+	one, _ := probes(Fleet{Nodes: 1})
+	three, silent := probes(Fleet{})
+	alone, _ := probes(Fleet{Alone: true})
+	t.Logf("probes a second: one node %.1f, three %.1f, three that exchange nothing %.1f", one, three, alone)
+	if three > 1.3*one || silent > 0 {
+		t.Errorf("three nodes probe %.1f times a second, one node %.1f; longest silence %d s", three, one, silent)
+	}
+	if alone < 1.5*one {
+		t.Errorf("nodes that exchange nothing probe %.1f times a second: the test proves nothing", alone)
+	}
+}
+
+// Where nothing is to be learned hardly anything is said: a healthy route under
+// steady traffic costs a node some words a minute.
+func TestFleetSaysLittle(t *testing.T) {
+	sc := overload(.5)
+	sc.Duration = 120
+	f := Fleet{Log: &FleetLog{}}
+	if _, err := sim.Run(&sc, "fleet", f.Arm(nil), 1, sim.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("words in two minutes, by node: %v", f.Log.Told)
+	for node, n := range f.Log.Told {
+		if n > 120 {
+			t.Errorf("node %d said %d things in two healthy minutes", node, n)
+		}
+	}
+}

@@ -195,9 +195,16 @@ func (s *State) startAmong(nodes int) {
 
 // hot reports whether this node learns something that others must know soon.
 func (s *State) hot(t int64) bool {
-	busy := t-s.arrived < int64(time.Second)
-	return s.shedAt > 0 && t-s.shedAt < hotFor || busy && s.probe.stage == slowStart ||
-		s.probe.stage == steady && s.probe.under() || s.failures.ratio(1, &s.law.cfg) > 0.01
+	return s.shedAt > 0 && t-s.shedAt < hotFor || s.probing(t) || s.failures.ratio(1, &s.law.cfg) > 0.01
+}
+
+// probing reports whether a probe is under way that others must know of. Slow
+// start far from its limit concerns nobody.
+func (s *State) probing(t int64) bool {
+	if s.probe.stage == steady {
+		return s.probe.under()
+	}
+	return t-s.arrived < int64(time.Second) && s.fleet.flow*s.fleet.per > 0.3*s.supply.rate
 }
 
 // weigh counts what a peer saw fail, as far as it counts.

@@ -194,13 +194,14 @@ func (s *State) Strays(told physics.State, now int64) float64 {
 		return 2
 	}
 	off := math.Abs(s.scar(now)-o.scar(now)) / 0.05
-	if s.probe.own != o.probe.own || s.probe.step != o.probe.step {
+	if (s.probe.own != o.probe.own || s.probe.step != o.probe.step) && (s.probe.stage == steady || s.probing(now)) {
 		off = max(off, 8)
 	}
 	if s.refreshed == o.refreshed {
 		return off
 	}
-	if f, g := s.fleet.flow, o.fleet.flow; f > 1.25*g+1 || g > 1.25*f+1 {
+	// A quarter more or less, and more than chance makes of a second's count.
+	if f, g := s.fleet.flow, o.fleet.flow; math.Abs(f-g) > 0.25*g+float64(2*math.Sqrt(g))+1 {
 		off = max(off, 1.5)
 	}
 	if now-s.arrived < hotFor && (s.hot(now) || s.fleet.live > 0 && now-s.fleet.hotAt < hotFor) {

@@ -24,12 +24,15 @@ type Config struct {
 	Listen     string // host:port of the embedded NATS server
 	Insecure   bool   // allow Listen beyond loopback, without authentication
 	StoreDir   string // of the embedded server's JetStream
+	Cluster    clusterConfig
+	Leaf       leafConfig
 	NATS       string // URL of an existing NATS to join instead of embedding one
 	Creds      string // credentials file for NATS
 	Monitor    string // host:port of the monitoring HTTP server; "": off
 	State      string // where route states live: "kv" or "memory"
 	Bucket     string // of the KV
-	Replicas   int    // of the KV
+	Replicas   int    // of the KV; 0: what the mode says
+	Domain     string // JetStream domain of the KV; "": what the mode says
 	StateTTL   time.Duration
 	Law        string
 	Voltage    float64
@@ -58,7 +61,6 @@ func DefaultConfig() Config {
 		StoreDir:  defaultStore(),
 		State:     "kv",
 		Bucket:    "ATRION_STATE",
-		Replicas:  1,
 		StateTTL:  24 * time.Hour,
 		Law:       ohmic.Name,
 		Voltage:   atrion.DefaultVoltage,
@@ -94,10 +96,16 @@ type setting struct {
 	set   func(value string) error
 	get   func() string
 	bool  bool
+	short string // the flag, where it is not made of the name
 }
 
 // flag is the setting's name on the command line.
-func (s *setting) flag() string { return strings.NewReplacer(".", "-", "_", "-").Replace(s.name) }
+func (s *setting) flag() string {
+	if s.short != "" {
+		return s.short
+	}
+	return strings.NewReplacer(".", "-", "_", "-").Replace(s.name)
+}
 
 // settings are the settings of c, in the order in which help shows them.
 func (c *Config) settings() []setting {
@@ -107,12 +115,20 @@ func (c *Config) settings() []setting {
 		text("listen", "host:port of the embedded NATS server; port -1 picks a free one", &c.Listen),
 		toggle("listen_insecure", "allow listen beyond loopback; the embedded server has no authentication", &c.Insecure),
 		text("store_dir", "directory of the embedded server's JetStream", &c.StoreDir),
+		text("cluster.name", "name of the embedded cluster this node is a member of", &c.Cluster.Name),
+		text("cluster.listen", "host:port for the other members of the cluster", &c.Cluster.Listen),
+		text("cluster.advertise", "host:port that members tell each other instead of cluster.listen", &c.Cluster.Advertise),
+		list("cluster.routes", "cluster.listen of every member, as nats://host:port,...", &c.Cluster.Routes).as("routes"),
+		list("leaf.remotes", "URLs of an existing NATS that this node's server is a leaf of, as nats-leaf://host:port,...", &c.Leaf.Remotes),
+		text("leaf.credentials", "credentials file for leaf.remotes", &c.Leaf.Credentials),
+		text("leaf.domain", "JetStream domain of this leaf; empty: leaf-NODE", &c.Leaf.Domain),
 		text("nats", "URL of an existing NATS to join instead of embedding a server", &c.NATS),
 		text("creds", "credentials file for nats", &c.Creds),
 		text("monitor", "host:port of the monitoring HTTP server; empty: off", &c.Monitor),
 		text("state.store", "where route states are kept: kv (JetStream) or memory", &c.State),
 		text("state.bucket", "JetStream KV bucket", &c.Bucket),
-		whole("state.replicas", "replicas of the bucket", &c.Replicas),
+		whole("state.replicas", "replicas of the bucket; 0: 3 in a cluster, else 1", &c.Replicas),
+		text("state.domain", "JetStream domain of the bucket; empty: hub for a leaf, else none", &c.Domain),
 		span("state.ttl", "how long the state of a silent route is kept", &c.StateTTL),
 		text("law", "control law: ohmic (closed loop) or classic (as first published)", &c.Law),
 		number("voltage", "volts of requests that bid none", &c.Voltage),
@@ -154,6 +170,27 @@ func text(name, usage string, p *string) setting {
 	return setting{name: name, usage: usage,
 		set: func(v string) error { *p = v; return nil },
 		get: func() string { return *p }}
+}
+
+// list is a setting of several values, separated by commas on the command line.
+func list(name, usage string, p *[]string) setting {
+	return setting{name: name, usage: usage,
+		set: func(v string) error {
+			*p = nil
+			for _, item := range strings.Split(v, ",") {
+				if item = strings.TrimSpace(item); item != "" {
+					*p = append(*p, item)
+				}
+			}
+			return nil
+		},
+		get: func() string { return strings.Join(*p, ",") }}
+}
+
+// as is the setting with another name on the command line.
+func (s setting) as(flag string) setting {
+	s.short = flag
+	return s
 }
 
 func toggle(name, usage string, p *bool) setting {
@@ -202,13 +239,14 @@ func (c *Config) Validate() error {
 	if len(c.Node) == 0 || len(c.Node) > 64 || strings.ContainsFunc(c.Node, func(r rune) bool { return r < 0x21 || r == 0x7f }) {
 		wrong("node", strconv.Quote(c.Node), "1 to 64 bytes without spaces and control characters")
 	}
+	errs = append(errs, c.validateMode(wrong))
 	if c.NATS == "" {
 		if host, _, err := net.SplitHostPort(c.Listen); err != nil {
 			wrong("listen", strconv.Quote(c.Listen), "host:port")
 		} else if !bus.IsLoopback(host) && !c.Insecure {
 			wrong("listen", strconv.Quote(c.Listen), "a loopback address: the embedded server has no authentication. Join a secured NATS with nats, or set listen_insecure")
 		}
-		if c.StoreDir == "" && c.State == "kv" {
+		if c.StoreDir == "" && c.keeps() {
 			wrong("store_dir", `""`, "a directory; there is no home directory to put it in")
 		}
 	}
@@ -234,7 +272,7 @@ func (c *Config) Validate() error {
 		levels = append(levels, l.String())
 	}
 	oneOf("vec", c.Vec, levels...)
-	within(wrong, "state.replicas", c.Replicas, 1, 5)
+	within(wrong, "state.replicas", c.Replicas, 0, 5)
 	within(wrong, "state.ttl", c.StateTTL, time.Second, 365*24*time.Hour)
 	within(wrong, "hold_ttl", c.HoldTTL, 10*time.Millisecond, 10*time.Minute)
 	within(wrong, "drain", c.Drain, 100*time.Millisecond, 10*time.Minute)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats-server/v2/conf"
 )
@@ -68,6 +69,15 @@ func scalar(v any) string {
 		return v
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			if t, ok := item.(token); ok {
+				item = t.Value()
+			}
+			items[i] = scalar(item)
+		}
+		return strings.Join(items, ",")
 	default:
 		return fmt.Sprint(v)
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -123,8 +121,8 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 			}
 		}
 	}
-	if c.NATS == "" {
-		if n.embedded, err = startEmbedded(c, log); err != nil {
+	if c.mode() != joined {
+		if n.embedded, err = n.startEmbedded(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -143,7 +141,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 		if err != nil {
 			return nil, err
 		}
-		kv, err := natskv.Open(ctx, state, natskv.Config{Bucket: c.Bucket, Replicas: c.Replicas, TTL: c.StateTTL})
+		kv, err := natskv.Open(ctx, state, natskv.Config{Bucket: c.Bucket, Domain: c.stateDomain(), Replicas: c.replicas(), TTL: c.StateTTL})
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +160,9 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 		return nil, err
 	}
 	semver, revision := version()
-	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{Node: c.Node, Version: semver, Logger: log, HoldTTL: c.HoldTTL})
+	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{
+		Node: c.Node, Version: semver, Mode: string(c.mode()), Logger: log, HoldTTL: c.HoldTTL, Trouble: n.trouble,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -173,27 +173,9 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 		log.Info("monitoring", "url", "http://"+n.monitor.addr()+"/healthz")
 	}
 	n.ready.Store(true)
-	log.Info("atrion-node ready", "node", c.Node, "nats", n.URL(), "law", c.Law, "routes", n.engine.Stats().Routes,
+	log.Info("atrion-node ready", "node", c.Node, "mode", string(c.mode()), "nats", n.URL(), "law", c.Law, "routes", n.engine.Stats().Routes,
 		"version", semver, "revision", revision, "vec", vec.Active().String())
 	return n, nil
-}
-
-func startEmbedded(c Config, log *slog.Logger) (*bus.Embedded, error) {
-	host, p, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return nil, err
-	}
-	port, err := strconv.Atoi(p)
-	if err != nil {
-		return nil, fmt.Errorf("listen is %q (allowed: host:port, with a numeric port)", c.Listen)
-	}
-	e := bus.EmbeddedConfig{Host: host, Port: port, Insecure: c.Insecure, ServerName: c.Node, Logger: log}
-	if c.State == "kv" {
-		e.StoreDir = c.StoreDir
-	} else {
-		e.Memory = true
-	}
-	return bus.StartEmbedded(e)
 }
 
 // connect opens a connection that reconnects for ever.

@@ -35,7 +35,7 @@ var ErrInvalidConfig = errors.New("bus: invalid config")
 type EmbeddedConfig struct {
 	// Host is the address to listen on; "": DefaultHost, so that nobody
 	// outside this machine gets in by default. Anything that is not loopback
-	// needs authentication (see Configure) or Insecure.
+	// needs authentication (Auth, Configure) or Insecure.
 	Host string
 	// Port to listen on, 1..65535; 0: DefaultPort; -1: one that is free.
 	Port int
@@ -53,6 +53,9 @@ type EmbeddedConfig struct {
 	Cluster *ClusterConfig
 	Leaf    *LeafConfig
 
+	// Auth says who may connect and do what; nil: anybody, anything. This
+	// process's own connections are users of their own.
+	Auth *AuthConfig
 	// TLS of clients' connections; those of this process do without.
 	TLS TLSFiles
 
@@ -161,6 +164,7 @@ type Embedded struct {
 	log    *serverLog
 	store  *storeDir
 	conn   *nats.Conn
+	engine *engine // nil without Auth
 
 	mu      sync.Mutex
 	conns   []*nats.Conn
@@ -222,7 +226,8 @@ func start(c EmbeddedConfig, store *storeDir) (*Embedded, error) {
 		// bucket; with less than that it would cut our own state connection off.
 		MaxPending: 64 << 20,
 	}
-	if err := c.apply(opts); err != nil {
+	self, err := c.apply(opts)
+	if err != nil {
 		return nil, err
 	}
 	if c.Configure != nil {
@@ -235,7 +240,7 @@ func start(c EmbeddedConfig, store *storeDir) (*Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus: embedded server: %w", err)
 	}
-	e := &Embedded{config: c, server: srv, log: newServerLog(c.Logger), store: store}
+	e := &Embedded{config: c, server: srv, log: newServerLog(c.Logger), store: store, engine: self}
 	srv.SetLoggerV2(e.log, e.log.debug(), e.log.trace(), false)
 
 	srv.Start() // does not block
@@ -250,21 +255,27 @@ func start(c EmbeddedConfig, store *storeDir) (*Embedded, error) {
 	return nil, err
 }
 
-// apply sets what the parts of the configuration say.
-func (c *EmbeddedConfig) apply(o *server.Options) (err error) {
+// apply sets what the parts of the configuration say, and returns who this
+// process is to its server.
+func (c *EmbeddedConfig) apply(o *server.Options) (self *engine, err error) {
 	if c.TLS.Given() {
 		if o.TLSConfig, err = c.TLS.Load(); err != nil {
-			return err
+			return nil, err
 		}
 		o.TLS, o.TLSVerify, o.TLSTimeout = true, c.TLS.Verify, tlsTimeout
 	}
+	if c.Auth != nil {
+		if self, err = c.Auth.apply(o); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case c.Cluster != nil:
-		return c.Cluster.apply(o)
+		err = c.Cluster.apply(o)
 	case c.Leaf != nil:
-		return c.Leaf.apply(o)
+		err = c.Leaf.apply(o)
 	}
-	return nil
+	return self, err
 }
 
 // ready waits for the server to say that it is ready, or that it cannot be. That
@@ -293,8 +304,24 @@ func (e *Embedded) Conn() *nats.Conn { return e.conn }
 // Connect makes another connection within the process, with a name that shows
 // in the server's monitoring. What must not wait for one another (telemetry,
 // decisions, state) should have a connection each. Shutdown closes it, if the
-// caller has not.
+// caller has not. With Auth it may do everything.
 func (e *Embedded) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
+	if e.engine != nil {
+		opts = append(e.engine.keeper.options(), opts...)
+	}
+	return e.connect(name, opts)
+}
+
+// ConnectSpeaker is Connect for what answers clients: with Auth it may not
+// touch state, JetStream or other nodes, however a client may ask for it.
+func (e *Embedded) ConnectSpeaker(name string, opts ...nats.Option) (*nats.Conn, error) {
+	if e.engine != nil {
+		opts = append(e.engine.speaker.options(), opts...)
+	}
+	return e.connect(name, opts)
+}
+
+func (e *Embedded) connect(name string, opts []nats.Option) (*nats.Conn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopped != nil {

@@ -126,7 +126,7 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 			endpoint{"node-health", own + ".health", s.health})
 	}
 	for _, e := range endpoints {
-		if err := s.micro.AddEndpoint(e.name, e.handler, micro.WithEndpointSubject(e.subject), limits); err != nil {
+		if err := s.micro.AddEndpoint(e.name, s.answering(e.handler), micro.WithEndpointSubject(e.subject), limits); err != nil {
 			_ = s.micro.Stop()
 			return nil, fmt.Errorf("bus: endpoint %s: %w", e.subject, err)
 		}

@@ -26,9 +26,12 @@ type Config struct {
 	StoreDir   string // of the embedded server's JetStream
 	Cluster    clusterConfig
 	Leaf       leafConfig
+	Users      []bus.User // who may use the embedded server; none: everybody
+	TLS        bus.TLSFiles
 	NATS       string // URL of an existing NATS to join instead of embedding one
-	Creds      string // credentials file for NATS
+	Access     access // to NATS
 	Monitor    string // host:port of the monitoring HTTP server; "": off
+	MonitorAny bool   // allow Monitor beyond loopback; it has no authentication
 	State      string // where route states live: "kv" or "memory"
 	Bucket     string // of the KV
 	Replicas   int    // of the KV; 0: what the mode says
@@ -46,6 +49,9 @@ type Config struct {
 	LogFormat  string
 	Vec        string // kernel level: auto, or one of vec.Supported
 	Classic    classic.Config
+
+	warnings []string // what is allowed, but worth a word
+	plain    []string // secrets that did not come from elsewhere, until the file is checked
 }
 
 // DefaultConfig is a node on loopback that keeps its state under the user's
@@ -97,6 +103,8 @@ type setting struct {
 	get   func() string
 	bool  bool
 	short string // the flag, where it is not made of the name
+
+	secret bool // only the file has it
 }
 
 // flag is the setting's name on the command line.
@@ -110,21 +118,30 @@ func (s *setting) flag() string {
 // settings are the settings of c, in the order in which help shows them.
 func (c *Config) settings() []setting {
 	k := &c.Classic
-	return []setting{
+	all := []setting{
 		text("node", "name of this node", &c.Node),
 		text("listen", "host:port of the embedded NATS server; port -1 picks a free one", &c.Listen),
-		toggle("listen_insecure", "allow listen beyond loopback; the embedded server has no authentication", &c.Insecure),
+		toggle("listen_insecure", "allow listen and cluster.listen beyond loopback without authentication", &c.Insecure),
 		text("store_dir", "directory of the embedded server's JetStream", &c.StoreDir),
 		text("cluster.name", "name of the embedded cluster this node is a member of", &c.Cluster.Name),
 		text("cluster.listen", "host:port for the other members of the cluster", &c.Cluster.Listen),
 		text("cluster.advertise", "host:port that members tell each other instead of cluster.listen", &c.Cluster.Advertise),
 		list("cluster.routes", "cluster.listen of every member, as nats://host:port,...", &c.Cluster.Routes).as("routes"),
+		text("cluster.user", "user that the members show each other", &c.Cluster.User),
+		c.secret("cluster.password", "password that the members show each other", &c.Cluster.Password),
 		list("leaf.remotes", "URLs of an existing NATS that this node's server is a leaf of, as nats-leaf://host:port,...", &c.Leaf.Remotes),
 		text("leaf.credentials", "credentials file for leaf.remotes", &c.Leaf.Credentials),
+		text("leaf.user", "user for leaf.remotes", &c.Leaf.User),
+		c.secret("leaf.password", "password for leaf.remotes", &c.Leaf.Password),
 		text("leaf.domain", "JetStream domain of this leaf; empty: leaf-NODE", &c.Leaf.Domain),
 		text("nats", "URL of an existing NATS to join instead of embedding a server", &c.NATS),
-		text("creds", "credentials file for nats", &c.Creds),
+		text("creds", "credentials file for nats", &c.Access.Creds),
+		text("nats_nkey", "file with the seed of a key for nats", &c.Access.NKey).as("nkey-file"),
+		text("nats_user", "user for nats; the password is in the file, or in $NATS_PASSWORD", &c.Access.User),
+		c.secret("nats_password", "password for nats", &c.Access.Password),
+		text("nats_inbox", "prefix of subjects for answers; empty: _INBOX_ and the user, or the key", &c.Access.Inbox),
 		text("monitor", "host:port of the monitoring HTTP server; empty: off", &c.Monitor),
+		toggle("monitor_insecure", "allow monitor beyond loopback; it has no authentication", &c.MonitorAny),
 		text("state.store", "where route states are kept: kv (JetStream) or memory", &c.State),
 		text("state.bucket", "JetStream KV bucket", &c.Bucket),
 		whole("state.replicas", "replicas of the bucket; 0: 3 in a cluster, else 1", &c.Replicas),
@@ -164,6 +181,10 @@ func (c *Config) settings() []setting {
 		number("classic.tuner.recovery_multiplier", "share of the break point below which a route recovers", &k.Tuner.RecoveryMultiplier),
 		number("classic.tuner.fallback_break", "break point during warm-up, ohms", &k.Tuner.FallbackBreak),
 	}
+	all = append(all, tlsSettings("tls", "of the embedded server", &c.TLS)...)
+	all = append(all, tlsSettings("cluster.tls", "for links between members", &c.Cluster.TLS)...)
+	all = append(all, tlsSettings("leaf.tls", "for the link to leaf.remotes", &c.Leaf.TLS)...)
+	return append(all, tlsSettings("nats_tls", "for nats", &c.Access.TLS)[:3]...) // a client verifies in any case
 }
 
 func text(name, usage string, p *string) setting {
@@ -243,8 +264,8 @@ func (c *Config) Validate() error {
 	if c.NATS == "" {
 		if host, _, err := net.SplitHostPort(c.Listen); err != nil {
 			wrong("listen", strconv.Quote(c.Listen), "host:port")
-		} else if !bus.IsLoopback(host) && !c.Insecure {
-			wrong("listen", strconv.Quote(c.Listen), "a loopback address: the embedded server has no authentication. Join a secured NATS with nats, or set listen_insecure")
+		} else if !bus.IsLoopback(host) && !c.Insecure && len(c.Users) == 0 {
+			wrong("listen", strconv.Quote(c.Listen), "a loopback address, as nobody has to say who they are: list users in auth of the file, join a secured NATS with nats, or set listen_insecure")
 		}
 		if c.StoreDir == "" && c.keeps() {
 			wrong("store_dir", `""`, "a directory; there is no home directory to put it in")
@@ -253,6 +274,15 @@ func (c *Config) Validate() error {
 	if c.Monitor != "" {
 		if host, _, err := net.SplitHostPort(c.Monitor); err != nil || host == "" {
 			wrong("monitor", strconv.Quote(c.Monitor), "host:port, with a host")
+		} else if !bus.IsLoopback(host) && !c.MonitorAny {
+			wrong("monitor", strconv.Quote(c.Monitor), "a loopback address, as it has no authentication, or set monitor_insecure")
+		}
+	}
+	for _, u := range []struct{ name, list string }{
+		{"nats", c.NATS}, {"cluster.routes", strings.Join(c.Cluster.Routes, ",")}, {"leaf.remotes", strings.Join(c.Leaf.Remotes, ",")},
+	} {
+		if err := checkURLs(u.list); err != nil {
+			errs = append(errs, fmt.Errorf("%s %w", u.name, err))
 		}
 	}
 	oneOf := func(name, value string, allowed ...string) {

@@ -30,6 +30,12 @@ func (c *Config) load(path string) (digest string, err error) {
 	}
 	var errs []error
 	walk("", tree, func(name string, value any, line int) {
+		if name == usersSetting {
+			if err := c.loadUsers(value); err != nil {
+				errs = append(errs, fmt.Errorf("%s:%d: %s%w", path, line, name, err))
+			}
+			return
+		}
 		s, ok := known[name]
 		if !ok {
 			errs = append(errs, fmt.Errorf("%s:%d: unknown setting %q", path, line, name))
@@ -39,6 +45,7 @@ func (c *Config) load(path string) (digest string, err error) {
 			errs = append(errs, fmt.Errorf("%s:%d: %s %w", path, line, name, err))
 		}
 	})
+	c.checkPlain(path)
 	return digest, errors.Join(errs...)
 }
 
@@ -51,9 +58,9 @@ func walk(prefix string, tree map[string]any, visit func(name string, value any,
 	}
 	sort.Strings(keys)
 	for _, k := range keys {
-		v, line := tree[k], 0
-		if t, ok := v.(token); ok {
-			v, line = t.Value(), t.Line()
+		v, line := untoken(tree[k]), 0
+		if t, ok := tree[k].(token); ok {
+			line = t.Line()
 		}
 		if sub, ok := v.(map[string]any); ok {
 			walk(prefix+k+".", sub, visit)
@@ -72,10 +79,7 @@ func scalar(v any) string {
 	case []any:
 		items := make([]string, len(v))
 		for i, item := range v {
-			if t, ok := item.(token); ok {
-				item = t.Value()
-			}
-			items[i] = scalar(item)
+			items[i] = scalar(untoken(item))
 		}
 		return strings.Join(items, ",")
 	default:

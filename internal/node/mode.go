@@ -22,6 +22,9 @@ type clusterConfig struct {
 	Listen    string // host:port for the other members
 	Advertise string
 	Routes    []string
+	User      string
+	Password  bus.Secret
+	TLS       bus.TLSFiles
 }
 
 func (c *clusterConfig) given() bool { return c.Name != "" || c.Listen != "" || len(c.Routes) > 0 }
@@ -30,6 +33,9 @@ func (c *clusterConfig) given() bool { return c.Name != "" || c.Listen != "" || 
 type leafConfig struct {
 	Remotes     []string
 	Credentials string
+	User        string
+	Password    bus.Secret
+	TLS         bus.TLSFiles
 	Domain      string
 }
 
@@ -85,6 +91,20 @@ func (c *Config) leafDomain() string {
 	return "leaf-" + strings.ReplaceAll(natskv.Escape(c.Node), "=", "_")
 }
 
+// warned is what is allowed, but worth a word.
+func (c *Config) warned() []string {
+	all := c.warnings
+	for _, l := range []struct {
+		setting, addr string
+		tls           bool
+	}{{"listen", c.Listen, c.TLS.Given()}, {"cluster.listen", c.Cluster.Listen, c.Cluster.TLS.Given()}} {
+		if host, _, err := net.SplitHostPort(l.addr); err == nil && c.mode() != joined && !bus.IsLoopback(host) && !l.tls {
+			all = append(all, l.setting+" is beyond loopback without TLS: what is sent can be read on the way, passwords too")
+		}
+	}
+	return all
+}
+
 func (c *Config) validateMode(wrong func(name string, value any, allowed string)) error {
 	var given []string
 	for _, m := range []struct {
@@ -129,7 +149,7 @@ func (n *Node) startEmbedded(ctx context.Context) (*bus.Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen is %q (allowed: host:port, with a numeric port)", c.Listen)
 	}
-	e := bus.EmbeddedConfig{Host: host, Port: port, Insecure: c.Insecure, ServerName: c.Node, Logger: n.log, Memory: !c.keeps()}
+	e := bus.EmbeddedConfig{Host: host, Port: port, Insecure: c.Insecure, ServerName: c.Node, Auth: c.auth(), TLS: c.TLS, Logger: n.log, Memory: !c.keeps()}
 	if c.keeps() {
 		e.StoreDir = c.StoreDir
 	}
@@ -139,9 +159,15 @@ func (n *Node) startEmbedded(ctx context.Context) (*bus.Embedded, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cluster.listen is %q (allowed: host:port, with a numeric port)", c.Cluster.Listen)
 		}
-		e.Cluster = &bus.ClusterConfig{Name: c.Cluster.Name, Host: host, Port: port, Advertise: c.Cluster.Advertise, Routes: c.Cluster.Routes}
+		e.Cluster = &bus.ClusterConfig{
+			Name: c.Cluster.Name, Host: host, Port: port, Advertise: c.Cluster.Advertise, Routes: c.Cluster.Routes,
+			User: c.Cluster.User, Password: c.Cluster.Password, TLS: c.Cluster.TLS,
+		}
 	case bus.Leaf:
-		e.Leaf = &bus.LeafConfig{Remotes: c.Leaf.Remotes, Credentials: c.Leaf.Credentials, Domain: c.leafDomain()}
+		e.Leaf = &bus.LeafConfig{
+			Remotes: c.Leaf.Remotes, Credentials: c.Leaf.Credentials, User: c.Leaf.User, Password: c.Leaf.Password,
+			TLS: c.Leaf.TLS, Domain: c.leafDomain(),
+		}
 	}
 	embedded, err := bus.StartEmbedded(e)
 	if err != nil {

@@ -285,6 +285,19 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("%s %w", u.name, err))
 		}
 	}
+	if auth := c.auth(); auth != nil {
+		if err := auth.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("auth.users: %w", err))
+		}
+	}
+	for _, l := range []struct {
+		name  string
+		files bus.TLSFiles
+	}{{"tls", c.TLS}, {"cluster.tls", c.Cluster.TLS}, {"leaf.tls", c.Leaf.TLS}, {"nats_tls", c.Access.TLS}} {
+		if _, err := l.files.Load(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", l.name, err))
+		}
+	}
 	oneOf := func(name, value string, allowed ...string) {
 		for _, a := range allowed {
 			if value == a {

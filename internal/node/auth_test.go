@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
 	"github.com/atrion-io/atrion"
@@ -119,6 +120,34 @@ func TestUsersOfTheFile(t *testing.T) {
 				t.Errorf("%q shows the password", errs)
 			}
 		}
+	}
+}
+
+// An observer may ask who is there, and chooses where that is answered: not
+// where state is.
+func TestNobodyWritesThroughTheNode(t *testing.T) {
+	c := testConfig(t)
+	c.Users = []bus.User{{Name: "obs", Password: "o", Role: bus.RoleObserver}}
+	n := startNode(t, c)
+	js, err := jetstream.New(n.embedded.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	obs := connectTo(t, n.URL(), nats.UserInfo("obs", "o"), nats.CustomInboxPrefix(bus.InboxPrefix("obs")))
+	for _, subject := range []string{"$SRV.PING", "$SRV.STATS", "atrion.admin.health"} {
+		if err := obs.PublishRequest(subject, "$KV.ATRION_STATE.r.n1", nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := obs.Request(subject, nil, 5*time.Second); err != nil { // and by then the other was answered
+			t.Fatal(err)
+		}
+	}
+	stream, err := js.Stream(t.Context(), "KV_ATRION_STATE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info := stream.CachedInfo(); info.State.LastSeq != 0 {
+		t.Errorf("%d answers were stored as state", info.State.LastSeq)
 	}
 }
 

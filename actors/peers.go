@@ -192,7 +192,9 @@ func (s *System) informed(name string, first *Published, said []physics.Peer) *P
 	next.Advance(first.State, b)
 	b.Reset()
 	s.batches.Put(b)
-	return s.published(next, first.Revision+1, at)
+	p := s.published(next, first.Revision+1, at)
+	p.fresh = first == s.blank
+	return p
 }
 
 // add returns what notes things said in p, which nobody else knows yet.

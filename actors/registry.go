@@ -64,7 +64,7 @@ func (s *System) admit(name string, first *Published, known *peers) (*Route, err
 	}
 	if r := g.table.get(name); r != nil {
 		// It may have been created while its state could not be had.
-		if first != s.blank && r.pub.CompareAndSwap(s.blank, first) {
+		if now := r.pub.Load(); first != s.blank && (now == s.blank || now != nil && now.fresh) && r.pub.CompareAndSwap(now, first) {
 			r.saved.Store(first)
 		}
 		return r, nil

@@ -29,6 +29,7 @@ type Published struct {
 	At       int64          // ns: the latest time the state knows of
 	Seen     int64          // ns: the latest sample
 	Faulty   bool           // the actor fails; decisions fail open or closed
+	fresh    bool           // nothing of this node's own is in it
 }
 
 // Route is the actor of one route. All methods are safe for concurrent use.

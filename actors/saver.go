@@ -228,14 +228,33 @@ func (v *saver) flush(ctx context.Context) (err error) {
 	return err
 }
 
-// load restores every route the provider holds for this node, and closes done.
+// reloadEvery is how long a provider that was away is left alone before it is
+// asked again for the stored states.
+const reloadEvery = time.Second
+
+// load restores every route the provider holds for this node, and closes done
+// after the first attempt. A provider that is away then, as that of a cluster
+// without a quorum is, is asked until it answers: what a route has learned
+// since stands, and one that knows nothing yet knows what was stored.
 func (v *saver) load(done chan struct{}) {
 	s := v.sys
 	defer s.loops.Done()
-	defer close(done)
-	if err := v.loadAll(s.ctx); err != nil && s.ctx.Err() == nil {
-		s.counters.loadErrors.Add(1)
-		s.cfg.Logger.Warn("stored states not loaded, routes look for theirs when they are asked about", "error", err)
+	err := v.loadAll(s.ctx)
+	close(done)
+	if err == nil || s.ctx.Err() != nil {
+		return
+	}
+	s.counters.loadErrors.Add(1)
+	s.cfg.Logger.Warn("stored states not loaded, routes look for theirs when they are asked about", "error", err)
+	for errors.Is(err, providers.ErrUnavailable) {
+		select {
+		case <-time.After(reloadEvery):
+		case <-s.ctx.Done():
+			return
+		}
+		if err = v.loadAll(s.ctx); err == nil {
+			s.cfg.Logger.Info("stored states loaded", "routes", s.counters.routes.Load())
+		}
 	}
 }
 

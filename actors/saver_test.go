@@ -180,6 +180,53 @@ func TestLateStateIsTaken(t *testing.T) {
 	})
 }
 
+// away is a provider that cannot even list while it is down.
+type away struct{ *flaky }
+
+func (p away) List(ctx context.Context, f providers.Filter) iter.Seq2[providers.Entry, error] {
+	if p.down.Load() {
+		return func(yield func(providers.Entry, error) bool) { yield(providers.Entry{}, errDown) }
+	}
+	return p.flaky.List(ctx, f)
+}
+
+// A provider that is away at the start is asked again: what it holds is loaded
+// when it is back, and does not undo what a route has learned meanwhile.
+func TestStateOfAProviderThatComesLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFlaky(t)
+		s := NewSystem(context.Background(), Config{Law: &ledger{}, Provider: p, Node: "n"})
+		for _, name := range []string{"quiet", "asked", "busy"} {
+			_ = must(s.Route(name)).Put(sample(0, 1))
+		}
+		if err := s.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		p.down.Store(true)
+		s = NewSystem(context.Background(), Config{Law: &ledger{}, Provider: away{p}, Node: "n"})
+		defer s.Close(context.Background())
+		asked, busy := must(s.Route("asked")), must(s.Route("busy"))
+		for i := range 3 {
+			_ = busy.Put(sample(0, 1+i))
+		}
+		time.Sleep(10 * time.Second)
+		if s.Lookup("quiet") != nil || stateOf(asked).n != 0 || s.Stats().LoadErrors != 3 { // two routes and the start
+			t.Fatalf("while away: %d load errors, %+v", s.Stats().LoadErrors, stateOf(asked))
+		}
+		p.down.Store(false)
+		time.Sleep(2 * time.Second)
+		if r := s.Lookup("quiet"); r == nil || stateOf(r).n != 1 {
+			t.Error("the route that nobody asked about was not loaded")
+		}
+		if n := stateOf(asked).n; n != 1 {
+			t.Errorf("asked, and taught nothing: n=%d, want the stored 1", n)
+		}
+		if n := stateOf(busy).n; n != 3 {
+			t.Errorf("taught meanwhile: n=%d, want its own 3", n)
+		}
+	})
+}
+
 // A route passivated and created again knows what it knew.
 func TestEvictedRouteComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

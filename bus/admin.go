@@ -9,38 +9,45 @@ import (
 	"github.com/atrion-io/atrion/internal/wire"
 )
 
-// explain answers in JSON: it is asked by people. The body is that of a
-// decision request; only voltage and tier matter.
-func (s *Service) explain(req micro.Request) {
-	route, err := wire.RouteFromSubject(ExplainPrefix, req.Subject())
-	var ask wire.Request
-	if err == nil {
-		err = wire.DecodeRequest(req.Data(), &ask)
-	}
-	var x atrion.Explanation
-	if err == nil {
-		if tier, ok := atrion.ParseTier(ask.Tier); ok && ask.Voltage == 0 {
-			ask.Voltage = tier.Voltage()
+// explain answers requests on prefix and a route, in JSON: it is asked by
+// people. The body is that of a decision request; only voltage and tier matter.
+func (s *Service) explain(prefix string) micro.HandlerFunc {
+	return func(req micro.Request) {
+		route, err := wire.RouteFromSubject(prefix, req.Subject())
+		var ask wire.Request
+		if err == nil {
+			err = wire.DecodeRequest(req.Data(), &ask)
 		}
-		x, err = s.eng.Explain(route, ask.Voltage)
+		var x atrion.Explanation
+		if err == nil {
+			if tier, ok := atrion.ParseTier(ask.Tier); ok && ask.Voltage == 0 {
+				ask.Voltage = tier.Voltage()
+			}
+			x, err = s.eng.Explain(route, ask.Voltage)
+		}
+		if err != nil {
+			s.fail(req, wire.JSON, err)
+			return
+		}
+		s.respondJSON(req, s.explanation(&x))
 	}
-	if err != nil {
-		s.fail(req, wire.JSON, err)
-		return
-	}
-	d := x.Decision
-	s.respondJSON(req, wire.Explanation{
+}
+
+func (s *Service) explanation(x *atrion.Explanation) wire.Explanation {
+	d := &x.Decision
+	return wire.Explanation{
 		Route: d.Route, Node: s.opts.Node, Law: x.Law, Allow: d.Allow, Reason: d.Reason.String(), Mode: d.Mode.String(),
 		Voltage: d.Voltage, Resistance: d.Resistance, Terms: wire.ExplanationTerms(d.Terms), Break: d.Break,
 		RetryAfterMs: d.RetryAfter.Milliseconds(), Inflight: x.Inflight, Shed: x.Shed,
 		LastSeenMs: max(x.LastSeen.Milliseconds(), -1), Revision: d.Revision, Text: x.String(),
-	})
+	}
 }
 
 // Health is what atrion.admin.health answers.
 type Health struct {
 	Status   string       `json:"status"` // "ok" or "degraded"
 	Node     string       `json:"node"`
+	Mode     string       `json:"mode,omitempty"`
 	Degraded []string     `json:"degraded,omitempty"`
 	Engine   atrion.Stats `json:"engine"`
 	Bus      Stats        `json:"bus"`
@@ -48,9 +55,12 @@ type Health struct {
 
 // Health reports the condition of engine and bus without I/O.
 func (s *Service) Health() Health {
-	h := Health{Status: "ok", Node: s.opts.Node, Degraded: s.eng.Health().Degraded, Engine: s.eng.Stats(), Bus: s.Stats()}
+	h := Health{Status: "ok", Node: s.opts.Node, Mode: s.opts.Mode, Degraded: s.eng.Health().Degraded, Engine: s.eng.Stats(), Bus: s.Stats()}
 	if !s.decisions.IsConnected() || !s.telemetry.IsConnected() {
 		h.Degraded = append(h.Degraded, "NATS connection lost: deciding for in-process callers only, reconnecting")
+	}
+	if trouble := s.opts.Trouble(); trouble != "" {
+		h.Degraded = append(h.Degraded, trouble)
 	}
 	if len(h.Degraded) > 0 {
 		h.Status = "degraded"

@@ -3,7 +3,9 @@ package bus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go/micro"
 
@@ -103,6 +105,20 @@ func (s *Service) hold(name string, t atrion.Telemetry) (id string, d atrion.Dec
 	}
 	id, err = s.holds.Add(sinceStart(), &permit)
 	return id, d, err
+}
+
+// answering keeps answers off subjects that are not for answers. Whoever asks
+// chooses where the answer goes, and must not make the node, which may write
+// state and speak to other nodes, do so on its behalf.
+func (s *Service) answering(handle micro.HandlerFunc) micro.HandlerFunc {
+	return func(req micro.Request) {
+		reply := req.Reply()
+		if strings.HasPrefix(reply, "$") || strings.HasPrefix(reply, "atrion.") {
+			s.refuse(req.Subject(), &wire.FieldError{Index: -1, Field: "reply", Value: fmt.Sprintf("%.80q", reply), Allowed: "an inbox: nothing that begins with $ or atrion."})
+			return
+		}
+		handle(req)
+	}
 }
 
 func (s *Service) respond(req micro.Request, body []byte) {

@@ -13,13 +13,19 @@ import (
 
 	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/internal/hold"
+	"github.com/atrion-io/atrion/internal/wire"
 )
 
 // Options are a service's settings. The zero value works.
 type Options struct {
 	Node    string       // this node's name in replies and events
 	Version string       // SemVer shown by "nats micro"; default "0.0.0"
+	Mode    string       // how this node runs, in its health
 	Logger  *slog.Logger // default: nothing is logged
+
+	// Trouble, if set, says in one line what is wrong around the service, ""
+	// for nothing, which makes its health degraded. It does no I/O.
+	Trouble func() string
 
 	// HoldTTL is how long a held permit lives without telemetry that ends it.
 	// Default 2 s.
@@ -40,6 +46,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Trouble == nil {
+		o.Trouble = func() string { return "" }
 	}
 	if o.HoldTTL <= 0 {
 		o.HoldTTL = 2 * time.Second
@@ -78,6 +87,12 @@ type Service struct {
 	loops    sync.WaitGroup
 }
 
+// endpoint is a subject of the micro service.
+type endpoint struct {
+	name, subject string
+	handler       micro.HandlerFunc
+}
+
 // Serve answers for eng on the two connections, which may be one and the same.
 // They are the service's from here on: Drain closes them. The engine stays the
 // caller's, to be closed after Drain.
@@ -99,15 +114,19 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 		return nil, fmt.Errorf("bus: register the micro service: %w", err)
 	}
 	limits := micro.WithEndpointPendingLimits(opts.PendingMessages, opts.PendingBytes)
-	for _, e := range []struct {
-		name, subject string
-		handler       micro.HandlerFunc
-	}{
+	endpoints := []endpoint{
 		{"route", RoutePrefix + ".>", s.decide},
-		{"explain", ExplainPrefix + ".>", s.explain},
+		{"explain", ExplainPrefix + ".>", s.explain(ExplainPrefix)},
 		{"health", HealthSubject, s.health},
-	} {
-		if err := s.micro.AddEndpoint(e.name, e.handler, micro.WithEndpointSubject(e.subject), limits); err != nil {
+	}
+	if opts.Node != "" {
+		own := wire.NodePrefix(opts.Node)
+		endpoints = append(endpoints,
+			endpoint{"node-explain", own + ".explain.>", s.explain(own + ".explain")},
+			endpoint{"node-health", own + ".health", s.health})
+	}
+	for _, e := range endpoints {
+		if err := s.micro.AddEndpoint(e.name, s.answering(e.handler), micro.WithEndpointSubject(e.subject), limits); err != nil {
 			_ = s.micro.Stop()
 			return nil, fmt.Errorf("bus: endpoint %s: %w", e.subject, err)
 		}

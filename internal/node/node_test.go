@@ -203,10 +203,17 @@ func TestConfigFile(t *testing.T) {
 	}
 }
 
-// Every setting can be given as a flag and shows its default.
+// Every setting can be given as a flag and shows its default; but no secret,
+// which everybody could read there.
 func TestEverySettingIsAFlag(t *testing.T) {
 	c := DefaultConfig()
 	for _, s := range c.settings() {
+		if s.secret || strings.Contains(s.name, "password") {
+			if _, errs, code := cli(t, "", "serve", "-t", "-"+s.flag()+"=x"); !s.secret || code != exitUsage || !strings.Contains(errs, "not defined") {
+				t.Errorf("-%s is a flag: %s", s.flag(), errs)
+			}
+			continue
+		}
 		if err := s.set(s.get()); err != nil {
 			t.Errorf("%s does not take its own value %q: %v", s.name, s.get(), err)
 		}

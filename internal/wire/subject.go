@@ -17,6 +17,25 @@ const (
 	RefusedSubject  = "atrion.event.refused"
 )
 
+// NodePrefix begins the subjects of one node alone: "atrion.node" and its name
+// as one token, with every byte that cannot stand in one as %HH, '.', '*' and
+// '>' among them.
+func NodePrefix(node string) string {
+	var b strings.Builder
+	b.WriteString("atrion.node.")
+	for i := 0; i < len(node); i++ {
+		switch c := node[i]; {
+		case c == '.', c == '*', c == '>', c == '%', c <= ' ', c > '~':
+			b.WriteByte('%')
+			b.WriteByte(hexDigits[c>>4])
+			b.WriteByte(hexDigits[c&15])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
 // ValidateRoute returns nil, or a [*FieldError] that says what is wrong with
 // the name of a route.
 func ValidateRoute(name string) error {

@@ -56,7 +56,7 @@ func (s *System) admit(name string, first *Published) (*Route, error) {
 	}
 	if r := g.table.get(name); r != nil {
 		// It may have been created while its state could not be had.
-		if first != s.blank && r.pub.CompareAndSwap(s.blank, first) {
+		if p := r.pub.Load(); first.Revision > 0 && p != nil && p.Revision == 0 && r.pub.CompareAndSwap(p, first) {
 			r.saved.Store(first)
 		}
 		return r, nil
@@ -68,8 +68,10 @@ func (s *System) admit(name string, first *Published) (*Route, error) {
 	}
 	r := &Route{name: name, hash: g.table.hash(name), sys: s}
 	r.used.Store(true)
+	r.rules.Store(s.rulesOf(name))
+	first = s.amended(first, r.regimeOf()) // another may have come between
 	r.pub.Store(first)
-	if first != s.blank {
+	if first.Revision > 0 {
 		r.saved.Store(first)
 	}
 	g.table.put(r)
@@ -77,22 +79,40 @@ func (s *System) admit(name string, first *Published) (*Route, error) {
 	return r, nil
 }
 
+const (
+	// seenOnce is the most snapshots of a route that was hardly more than tried.
+	seenOnce = 3
+	// further is how much further the hand goes in search of such a one when it
+	// holds one that has learned something. Going far would take its second
+	// chance from every route it passes.
+	further = 32
+)
+
 // makeRoom evicts one route that can be spared. A route used since the hand
-// last passed gets a second chance. The caller holds the registry's lock.
+// last passed gets a second chance, and one that has learned something goes only
+// if there is none near the hand that was hardly seen: whoever makes up route
+// names drives out his own. The caller holds the registry's lock.
 func (s *System) makeRoom() bool {
 	g := &s.registry
 	now := s.cfg.Clock.Now()
-	for range evictProbes {
+	var learned *Route
+	for left := evictProbes; left > 0; left-- {
 		r := g.table.at(g.hand)
 		g.hand++
 		if r == nil || r.used.Swap(false) {
 			continue
 		}
-		if s.evict(r, now) {
-			return true
+		switch p := r.pub.Load(); {
+		case p == nil || !p.State.Settled(now):
+		case p.Revision <= seenOnce:
+			if s.evict(r, now) {
+				return true
+			}
+		case learned == nil:
+			learned, left = r, min(left, further)
 		}
 	}
-	return false
+	return learned != nil && s.evict(learned, now)
 }
 
 // evict passivates r if it is idle, healthy and settled. The caller holds the
@@ -155,33 +175,37 @@ func (s *System) Routes() []*Route {
 // recall returns the snapshot a new route begins with: what the provider holds
 // for it, or a blank one. It waits for the provider LoadTimeout at most.
 func (s *System) recall(name string) *Published {
+	g := s.regime.Load()
+	if u := s.rulesOf(name); u != nil && u.Regime != nil {
+		g = u.Regime
+	}
 	if s.cfg.Provider == nil {
-		return s.blank
+		return g.blank
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.LoadTimeout)
 	defer cancel()
 	e, err := s.cfg.Provider.Get(ctx, providers.Key{Route: name, Node: s.cfg.Node})
 	switch {
 	case errors.Is(err, providers.ErrNotFound):
-		return s.blank
+		return g.blank
 	case err != nil:
 		s.counters.loadErrors.Add(1)
-		return s.blank
+		return g.blank
 	}
-	return s.restore(e)
+	return s.restore(e, g)
 }
 
 // restore turns a stored entry into a snapshot, or a blank one if the entry
 // cannot be read: a route that forgets is better than a node that does not
 // start.
-func (s *System) restore(e providers.Entry) *Published {
+func (s *System) restore(e providers.Entry, g *Regime) *Published {
 	now := s.cfg.Clock.Now()
 	age := max(time.Since(e.Time), 0)
-	st := s.cfg.Law.NewState()
+	st := g.law.NewState()
 	if err := st.ParseState(e.Value, now-int64(age)); err != nil {
 		s.counters.loadErrors.Add(1)
 		s.cfg.Logger.Warn("stored state cannot be read, route starts anew", "route", e.Key.Route, "error", err)
-		return s.blank
+		return g.blank
 	}
 	return s.published(st, 1, now)
 }

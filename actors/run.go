@@ -199,8 +199,12 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 	}
 	at := monotone(b, prev.At)
 	b.Seats = r.seats.taken.Load()
-	next := r.sys.cfg.Law.NewState()
-	wake = next.Advance(prev.State, b)
+	regime, state := r.regimeOf(), prev.State
+	if r.sys.amends.Load() {
+		state = r.sys.amended(prev, regime).State
+	}
+	next := regime.law.NewState()
+	wake = next.Advance(state, b)
 	p := r.sys.published(next, prev.Revision+1, at)
 	if p.Seen = prev.Seen; b.N > 0 {
 		p.Seen = at

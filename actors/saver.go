@@ -176,7 +176,7 @@ func (v *saver) loadAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if first := s.restore(e); first != s.blank {
+		if first := s.restore(e, s.regime.Load()); first.Revision > 0 {
 			if _, err := s.admit(e.Key.Route, first); err != nil {
 				return err
 			}

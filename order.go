@@ -56,12 +56,11 @@ func (o *order) admits() bool {
 // mark makes d, which is what the law says, what the order makes of it.
 func (o *order) mark(d *Decision) {
 	d.Override, d.Ban = o.override, o.ban
-	var until int64
 	switch {
 	case o.mode == ForceDisabled:
 		d.Allow, d.Reason = true, Disabled
 	case o.ban != nil:
-		d.Allow, d.Reason, until = false, Banned, o.ban.Until
+		d.Allow, d.Reason = false, Banned
 	case o.bypass:
 		d.Allow, d.Reason = true, Bypassed
 	case o.mode == ForceOpen:
@@ -72,11 +71,11 @@ func (o *order) mark(d *Decision) {
 	if o.mode == ForceShadow && !d.Allow {
 		d.Verdict, d.Allow, d.Reason = d.Reason, true, Shadowed
 	}
-	if until == 0 && o.override != nil {
-		until = o.override.Until
-	}
-	if until > 0 {
-		d.ExpiresIn = left(until, o.now)
+	switch {
+	case o.ban != nil:
+		d.ExpiresIn = left(o.ban.Until, o.now)
+	case o.override != nil:
+		d.ExpiresIn = left(o.override.Until, o.now)
 	}
 	switch {
 	case d.Allow:

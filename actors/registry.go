@@ -82,10 +82,10 @@ func (s *System) admit(name string, first *Published) (*Route, error) {
 const (
 	// seenOnce is the most snapshots of a route that was hardly more than tried.
 	seenOnce = 3
-	// further is how much further the hand goes in search of such a one when it
-	// holds one that has learned something. Going far would take its second
-	// chance from every route it passes.
-	further = 32
+	// further is how many routes further the hand goes in search of such a one
+	// when it holds one that has learned something. Going farther would take
+	// their second chance from too many.
+	further = 64
 )
 
 // makeRoom evicts one route that can be spared. A route used since the hand
@@ -96,10 +96,13 @@ func (s *System) makeRoom() bool {
 	g := &s.registry
 	now := s.cfg.Clock.Now()
 	var learned *Route
-	for left := evictProbes; left > 0; left-- {
+	for probes, left := 0, evictProbes; probes < evictProbes && left > 0; probes++ {
 		r := g.table.at(g.hand)
 		g.hand++
-		if r == nil || r.used.Swap(false) {
+		if r == nil {
+			continue
+		}
+		if left--; r.used.Swap(false) {
 			continue
 		}
 		switch p := r.pub.Load(); {

@@ -241,11 +241,10 @@ func (s *System) Amend() {
 	}
 }
 
-// pause waits for d and reports whether there is no sense in going on: the
-// system closes, or it is simulated, and the actors' next turns do the rest.
-func (s *System) pause(d time.Duration) (stop bool) {
+// pause waits for d and reports whether the system closes.
+func (s *System) pause(d time.Duration) (closing bool) {
 	if s.sched != nil {
-		return d == amendRetry
+		return s.closing.Load() // nobody else could run
 	}
 	select {
 	case <-s.ctx.Done():
@@ -264,7 +263,7 @@ func (r *Route) amend() (done bool) {
 	}
 	r.box.mu.Lock()
 	defer r.box.mu.Unlock()
-	if r.box.running {
+	if r.box.running && r.sys.sched == nil { // in a simulation it sleeps while we are here
 		return false
 	}
 	// No actor can start while the lock is held; an eviction may be.

@@ -1,6 +1,7 @@
 package atrion
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -30,6 +31,7 @@ const (
 	EventEvicted    = actors.Evicted    // an idle route was passivated
 	EventRefused    = actors.Refused    // a new route found no room
 	EventReclaimed  = actors.Reclaimed  // seats were taken back from permits never ended
+	EventBanned     = actors.Banned     // a rule has banned a caller, or could not
 )
 
 // Subscription delivers events; see Engine.Events.
@@ -94,15 +96,15 @@ func (x Explanation) String() string {
 var ErrUnknownRoute = errors.New("atrion: unknown route")
 
 // Explain says why a request of that voltage (0: the default) would pass or
-// not at this moment. It leaves no trace: it neither creates the route
+// not at this moment. A Subject among the options says who would ask. It leaves
+// no trace: it neither creates the route
 // (ErrUnknownRoute) nor counts as demand.
-func (e *Engine) Explain(name string, voltage float64) (Explanation, error) {
-	if voltage == 0 {
-		voltage = e.cfg.Voltage
+func (e *Engine) Explain(name string, voltage float64, options ...AcquireOption) (Explanation, error) {
+	ask, err := e.bid(cmp.Or(voltage, e.live.Load().voltage), options)
+	if err != nil {
+		return Explanation{}, err
 	}
-	if !validVoltage(voltage) {
-		return Explanation{}, invalid("Voltage", voltage, allowedVoltage)
-	}
+	voltage = ask.voltage
 	a := e.sys.Lookup(name)
 	if a == nil {
 		return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
@@ -117,6 +119,10 @@ func (e *Engine) Explain(name string, voltage float64) (Explanation, error) {
 		Inflight: a.Inflight(),
 		Shed:     a.Shed(),
 		LastSeen: -1,
+	}
+	if e.ordered(a, &ask) {
+		o := e.order(a, &ask)
+		o.mark(&x.Decision)
 	}
 	if s, ok := p.State.(physics.Limited); ok {
 		_, x.Limit = s.Limit()

@@ -25,14 +25,13 @@ func (r *Route) Name() string { return r.name }
 // bids the engine's default voltage.
 //
 // A rejected request gets a *RejectedError (errors.Is ErrRejected, and
-// ErrTripped or ErrInsufficientVoltage to tell why). Other errors: ctx's, if it
+// ErrTripped, ErrInsufficientVoltage, ErrBanned or ErrOverride to tell why). Other errors: ctx's, if it
 // has ended; ErrInvalidTelemetry, for a voltage out of range; ErrClosed. A route
 // that was passivated and finds no room to come back fails open (or closed, see
 // Config.FailClosed).
 // Acquire never waits. It takes no lock and allocates only the RejectedError.
 func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (p Permit, err error) {
-	var why actors.Answer
-	err = r.acquire(ctx, options, &p, &why)
+	err = r.acquire(ctx, options, &p, nil)
 	return
 }
 
@@ -40,55 +39,91 @@ func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (p Permit
 // given against. Without one the Decision is that of the RejectedError, if it is
 // one, and else zero.
 func (r *Route) AcquireDecision(ctx context.Context, options ...AcquireOption) (p Permit, d Decision, err error) {
-	why := actors.Answer{Want: true}
-	err = r.acquire(ctx, options, &p, &why)
+	err = r.acquire(ctx, options, &p, &d)
 	var rejected *RejectedError
-	switch {
-	case errors.As(err, &rejected):
+	if errors.As(err, &rejected) {
 		d = rejected.Decision
-	case err == nil && p.actor == nil:
-		d = r.unknown(0)
-	case err == nil:
-		ruling, terms, snapshot := p.actor.Explain(&why)
-		d = decision(r.name, p.voltage, ruling, terms, snapshot)
 	}
 	return
 }
 
-// acquire fills p in, and why with what answered. Left as it is, p is a permit
-// that nobody counts.
-func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit, why *actors.Answer) error {
+// acquire fills p in, and d if it is wanted and the request passes. Left as it
+// is, p is a permit that nobody counts.
+func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit, d *Decision) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	voltage, _, err := r.eng.bid(options)
+	ask, err := r.eng.bid(r.eng.live.Load().voltage, options)
 	if err != nil {
 		return err
 	}
+	why := actors.Answer{Want: d != nil}
 	for a := r.actor.Load(); ; {
 		if r.eng.sys.Closed() {
 			return ErrClosed
 		}
-		seat, ok := a.Enter(voltage, why)
-		switch {
-		case seat.Calls > 0:
-			p.eng, p.actor, p.seat, p.voltage = r.eng, a, seat, voltage
-			p.start = r.eng.sys.Now()
-			return nil
-		case ok:
-			ruling, terms, snapshot := a.Explain(why)
-			return &RejectedError{Decision: decision(r.name, voltage, ruling, terms, snapshot)}
+		if r.eng.ordered(a, &ask) {
+			if err, ok := r.obey(a, &ask, p, d); ok {
+				return err
+			}
+		} else {
+			seat, ok := a.Enter(ask.voltage, &why)
+			switch {
+			case seat.Calls > 0:
+				r.seat(p, a, seat, &ask)
+				if d != nil {
+					*d = r.explain(a, &ask, &why)
+				}
+				return nil
+			case ok:
+				r.eng.offend(ask.subject, r.name, OnRejected)
+				return &RejectedError{Decision: r.explain(a, &ask, &why)}
+			}
 		}
 		a, err = r.renew()
 		switch {
 		case errors.Is(err, ErrTooManyRoutes) && r.eng.cfg.FailClosed:
-			return &RejectedError{Decision: r.unknown(voltage)}
+			return &RejectedError{Decision: r.unknown(ask.voltage)}
 		case errors.Is(err, ErrTooManyRoutes):
+			if d != nil {
+				*d = r.unknown(ask.voltage)
+			}
 			return nil // fail open
 		case err != nil:
 			return err
 		}
 	}
+}
+
+// obey is acquire for a request that an order has something to say about.
+func (r *Route) obey(a *actors.Route, ask *bid, p *Permit, d *Decision) (err error, ok bool) {
+	o := r.eng.order(a, ask)
+	said, seat, ok := r.eng.obeyed(a, &o, ask.voltage, true)
+	if !ok {
+		return nil, false
+	}
+	if seat.Calls > 0 {
+		r.seat(p, a, seat, ask)
+	}
+	if !said.Allow {
+		r.eng.offended(ask.subject, &said)
+		return &RejectedError{Decision: said}, true
+	}
+	if d != nil {
+		*d = said
+	}
+	return nil, true
+}
+
+// seat makes p the permit of that seat.
+func (r *Route) seat(p *Permit, a *actors.Route, seat actors.Seat, ask *bid) {
+	p.eng, p.actor, p.seat, p.voltage, p.subject = r.eng, a, seat, ask.voltage, ask.subject
+	p.start = r.eng.sys.Now()
+}
+
+func (r *Route) explain(a *actors.Route, ask *bid, why *actors.Answer) Decision {
+	ruling, terms, snapshot := a.Explain(why)
+	return decision(r.name, ask.voltage, ruling, terms, snapshot)
 }
 
 // Decide answers whether a request of that voltage would pass now, without
@@ -98,7 +133,13 @@ func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit,
 func (r *Route) Decide(voltage float64) Decision {
 	a := r.actor.Load()
 	for {
-		if ruling, terms, p := a.Decide(voltage); p != nil {
+		if a.Ruled() {
+			ask := bid{voltage: voltage}
+			o := r.eng.order(a, &ask)
+			if d, _, ok := r.eng.obeyed(a, &o, voltage, false); ok {
+				return d
+			}
+		} else if ruling, terms, p := a.Decide(voltage); p != nil {
 			return decision(r.name, voltage, ruling, terms, p)
 		}
 		next, err := r.renew()
@@ -111,8 +152,10 @@ func (r *Route) Decide(voltage float64) Decision {
 
 // Allow is Decide for callers who only need the answer, in less time.
 func (r *Route) Allow(voltage float64) bool {
-	if allow, ok := r.actor.Load().Allow(voltage); ok {
-		return allow
+	if a := r.actor.Load(); !a.Ruled() {
+		if allow, ok := a.Allow(voltage); ok {
+			return allow
+		}
 	}
 	return r.Decide(voltage).Allow
 }
@@ -135,7 +178,7 @@ func (r *Route) renew() (*actors.Route, error) {
 
 func decision(name string, voltage float64, r physics.Ruling, t physics.Terms, p *actors.Published) Decision {
 	return Decision{
-		Route: name, Allow: r.Allow, Reason: r.Reason, Mode: r.Mode,
+		Route: name, Allow: r.Allow, Reason: r.Reason, Verdict: r.Reason, Mode: r.Mode,
 		Voltage: voltage, Resistance: t.Sum(), Terms: t,
 		Break: p.State.Break(), RetryAfter: r.RetryAfter, Revision: p.Revision,
 	}

@@ -2,8 +2,8 @@ package atrion
 
 import "cmp"
 
-// AcquireOption changes one Acquire or Do. Options are Voltage, Tier, Retry
-// and Subject.
+// AcquireOption changes one Acquire or Do. Options are Voltage, Tier, Retry,
+// Subject and Bypass.
 type AcquireOption interface{ acquireOption() }
 
 // Voltage is what a request bids, in volts: above 0, at most 1e9. Only ratios
@@ -27,6 +27,13 @@ func (Retry) acquireOption() {}
 type Subject string
 
 func (Subject) acquireOption() {}
+
+// Bypass true lets a request through whatever the law says: a job that must run,
+// a probe. It is counted, it counts as demand and as a call in flight, and its
+// outcome is learned from. A ban still holds.
+type Bypass bool
+
+func (Bypass) acquireOption() {}
 
 // retryBid is what the n-th retry bids, as a share of the first try.
 func retryBid(n Retry) float64 {
@@ -85,29 +92,40 @@ func ParseTier(name string) (t Tier, ok bool) {
 // Bid is what the n-th retry of a request of that voltage (0: the engine's
 // default) bids, in volts.
 func (e *Engine) Bid(voltage float64, n Retry) float64 {
-	return cmp.Or(voltage, e.cfg.Voltage) * retryBid(n)
+	return cmp.Or(voltage, e.live.Load().voltage) * retryBid(n)
 }
 
-// bid returns the voltage the options ask for and who asks, the last one
-// winning.
-func (e *Engine) bid(options []AcquireOption) (voltage float64, subject Subject, err error) {
-	v, share := e.cfg.Voltage, 1.0
+// bid is what a request's options come to.
+type bid struct {
+	voltage float64
+	subject Subject
+	bypass  bool
+}
+
+// bid returns what the options ask for, the last one winning; voltage is what
+// they bid if they do not say.
+func (e *Engine) bid(voltage float64, options []AcquireOption) (b bid, err error) {
+	b.voltage = voltage
+	share := 1.0
 	// A type switch rather than a method call: a call through the interface
 	// would make every caller's options escape to the heap.
 	for _, o := range options {
 		switch o := o.(type) {
 		case Voltage:
-			v = float64(o)
+			b.voltage = float64(o)
 		case Tier:
-			v = o.Voltage()
+			b.voltage = e.tierVoltage(o)
 		case Retry:
 			share = retryBid(o)
 		case Subject:
-			subject = o
+			b.subject = o
+		case Bypass:
+			b.bypass = bool(o)
 		}
 	}
-	if !validVoltage(v) {
-		return 0, "", invalid("Voltage", v, allowedVoltage)
+	if !validVoltage(b.voltage) {
+		return bid{}, invalid("Voltage", b.voltage, allowedVoltage)
 	}
-	return v * share, subject, nil
+	b.voltage *= share
+	return b, nil
 }

@@ -57,9 +57,9 @@ func openEnvelope(src []byte) (e envelope, err error) {
 	return e, nil
 }
 
-// read is the state in e as of instant at.
-func (s *System) read(e *envelope, at int64) (physics.State, error) {
-	st := s.cfg.Law.NewState()
+// read is the state in e as of instant at, under the law of g.
+func (s *System) read(g *Regime, e *envelope, at int64) (physics.State, error) {
+	st := g.law.NewState()
 	if err := st.ParseState(e.state, at); err != nil {
 		return nil, err
 	}

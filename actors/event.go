@@ -25,11 +25,13 @@ const (
 	Refused
 	// Reclaimed: seats were taken back from permits that were never ended.
 	Reclaimed
+	// Banned: a rule has banned a caller, or could not.
+	Banned
 
 	eventKinds
 )
 
-var eventNames = [eventKinds]string{"transition", "dead_letter", "restart", "faulty", "evicted", "refused", "reclaimed"}
+var eventNames = [eventKinds]string{"transition", "dead_letter", "restart", "faulty", "evicted", "refused", "reclaimed", "banned"}
 
 // String returns the kind's name as it stands on the wire.
 func (k EventKind) String() string {

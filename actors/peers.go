@@ -125,7 +125,7 @@ func (s *System) heard(e *providers.Entry) {
 		return
 	}
 	at := s.cfg.Clock.Now() - int64(max(e.Age, 0))
-	st, err := s.read(&env, at)
+	st, err := s.read(r.regimeOf(), &env, at)
 	if err != nil {
 		s.counters.unheard.Add(1)
 		return
@@ -151,8 +151,8 @@ func (s *System) outlive(life uint64, r *Route, seq uint64) {
 }
 
 // gather is what others have said of a route, from the provider.
-func (s *System) gather(ctx context.Context, name string, each func(node string, e *envelope, st physics.State, heard int64)) {
-	if _, ok := s.blank.State.(physics.Shared); !ok {
+func (s *System) gather(ctx context.Context, name string, g *Regime, each func(node string, e *envelope, st physics.State, heard int64)) {
+	if _, ok := g.blank.State.(physics.Shared); !ok {
 		return
 	}
 	for e, err := range s.cfg.Provider.List(ctx, providers.Filter{Route: name}) {
@@ -168,16 +168,16 @@ func (s *System) gather(ctx context.Context, name string, each func(node string,
 			continue
 		}
 		at := s.cfg.Clock.Now() - int64(max(e.Age, 0))
-		if st, err := s.read(&env, at); err == nil {
+		if st, err := s.read(g, &env, at); err == nil {
 			each(e.Key.Node, &env, st, at)
 		}
 	}
 }
 
 // informed is first with what others have said of the route taken into account.
-func (s *System) informed(name string, first *Published, said []physics.Peer) *Published {
+func (s *System) informed(name string, g *Regime, first *Published, said []physics.Peer) *Published {
 	nodes := s.present.count()
-	if len(said) == 0 && (nodes < 2 || first != s.blank) {
+	if len(said) == 0 && (nodes < 2 || first.Revision > 0) {
 		return first
 	}
 	if _, ok := first.State.(physics.Shared); !ok {
@@ -188,12 +188,14 @@ func (s *System) informed(name string, first *Published, said []physics.Peer) *P
 	at := max(s.cfg.Clock.Now(), first.At)
 	b.Time[0] = at
 	b.Peers, b.Rank, b.Every, b.Nodes = said, rank(s.cfg.Node, name), int64(s.cfg.SaveInterval), nodes
-	next := s.cfg.Law.NewState()
+	next := g.law.NewState()
 	next.Advance(first.State, b)
 	b.Reset()
 	s.batches.Put(b)
-	p := s.published(next, first.Revision+1, at)
-	p.fresh = first == s.blank
+	p := s.published(next, first.Revision, at)
+	if p.foreign = first.Revision == 0; !p.foreign {
+		p.Revision++
+	}
 	return p
 }
 

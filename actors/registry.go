@@ -48,7 +48,7 @@ func (s *System) Route(name string) (*Route, error) {
 		// What was said between the recall and the admission fell on deaf ears.
 		ctx, cancel := s.recallContext()
 		defer cancel()
-		s.gather(ctx, name, r.hear)
+		s.gather(ctx, name, r.regimeOf(), r.hear)
 	}
 	return r, err
 }
@@ -64,7 +64,7 @@ func (s *System) admit(name string, first *Published, known *peers) (*Route, err
 	}
 	if r := g.table.get(name); r != nil {
 		// It may have been created while its state could not be had.
-		if now := r.pub.Load(); first != s.blank && (now == s.blank || now != nil && now.fresh) && r.pub.CompareAndSwap(now, first) {
+		if p := r.pub.Load(); first.Revision > 0 && p != nil && p.Revision == 0 && r.pub.CompareAndSwap(p, first) {
 			r.saved.Store(first)
 		}
 		return r, nil
@@ -76,8 +76,10 @@ func (s *System) admit(name string, first *Published, known *peers) (*Route, err
 	}
 	r := &Route{name: name, hash: g.table.hash(name), sys: s}
 	r.used.Store(true)
+	r.rules.Store(s.rulesOf(name))
+	first = s.amended(first, r.regimeOf()) // another may have come between
 	r.pub.Store(first)
-	if first != s.blank {
+	if first.Revision > 0 {
 		r.saved.Store(first)
 	}
 	if known != nil && len(known.said) > 0 {
@@ -88,22 +90,43 @@ func (s *System) admit(name string, first *Published, known *peers) (*Route, err
 	return r, nil
 }
 
+const (
+	// seenOnce is the most snapshots of a route that was hardly more than tried.
+	seenOnce = 3
+	// further is how many routes further the hand goes in search of such a one
+	// when it holds one that has learned something. Going farther would take
+	// their second chance from too many.
+	further = 64
+)
+
 // makeRoom evicts one route that can be spared. A route used since the hand
-// last passed gets a second chance. The caller holds the registry's lock.
+// last passed gets a second chance, and one that has learned something goes only
+// if there is none near the hand that was hardly seen: whoever makes up route
+// names drives out his own. The caller holds the registry's lock.
 func (s *System) makeRoom() bool {
 	g := &s.registry
 	now := s.cfg.Clock.Now()
-	for range evictProbes {
+	var learned *Route
+	for probes, left := 0, evictProbes; probes < evictProbes && left > 0; probes++ {
 		r := g.table.at(g.hand)
 		g.hand++
-		if r == nil || r.used.Swap(false) {
+		if r == nil {
 			continue
 		}
-		if s.evict(r, now) {
-			return true
+		if left--; r.used.Swap(false) {
+			continue
+		}
+		switch p := r.pub.Load(); {
+		case p == nil || !p.State.Settled(now):
+		case p.Revision <= seenOnce:
+			if s.evict(r, now) {
+				return true
+			}
+		case learned == nil:
+			learned, left = r, min(left, further)
 		}
 	}
-	return false
+	return learned != nil && s.evict(learned, now)
 }
 
 // evict passivates r if it is idle, healthy and settled. The caller holds the
@@ -167,42 +190,43 @@ func (s *System) Routes() []*Route {
 // for it, or a blank one, and what other nodes have said of it. It waits for the
 // provider LoadTimeout at most.
 func (s *System) recall(name string) (first *Published, known *peers) {
+	g := s.regimeFor(name)
 	if s.cfg.Provider == nil {
-		return s.blank, nil
+		return g.blank, nil
 	}
 	ctx, cancel := s.recallContext()
 	defer cancel()
-	first, known = s.recallOwn(ctx, name), new(peers)
-	s.gather(ctx, name, known.add(name))
-	return s.informed(name, first, known.said), known
+	first, known = s.recallOwn(ctx, name, g), new(peers)
+	s.gather(ctx, name, g, known.add(name))
+	return s.informed(name, g, first, known.said), known
 }
 
-func (s *System) recallOwn(ctx context.Context, name string) *Published {
+func (s *System) recallOwn(ctx context.Context, name string, g *Regime) *Published {
 	e, err := s.cfg.Provider.Get(ctx, providers.Key{Route: name, Node: s.cfg.Node})
 	switch {
 	case errors.Is(err, providers.ErrNotFound):
-		return s.blank
+		return g.blank
 	case err != nil:
 		s.counters.loadErrors.Add(1)
-		return s.blank
+		return g.blank
 	}
-	return s.restore(e)
+	return s.restore(e, g)
 }
 
 // restore turns a stored entry into a snapshot, or a blank one if the entry
 // cannot be read: a route that forgets is better than a node that does not
 // start.
-func (s *System) restore(e providers.Entry) *Published {
+func (s *System) restore(e providers.Entry, g *Regime) *Published {
 	now := s.cfg.Clock.Now()
 	env, err := openEnvelope(e.Value)
 	var st physics.State
 	if err == nil {
-		st, err = s.read(&env, now-int64(max(e.Age, 0)))
+		st, err = s.read(g, &env, now-int64(max(e.Age, 0)))
 	}
 	if err != nil {
 		s.counters.loadErrors.Add(1)
 		s.cfg.Logger.Warn("stored state cannot be read, route starts anew", "route", e.Key.Route, "error", err)
-		return s.blank
+		return g.blank
 	}
 	s.outlive(env.life, nil, 0)
 	return s.published(st, 1, now)

@@ -211,8 +211,12 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 		b.Peers, b.Rank, b.Every = w.said, rank(r.sys.cfg.Node, r.name), int64(r.sys.cfg.SaveInterval)
 		w.said = nil
 	}
-	next := r.sys.cfg.Law.NewState()
-	wake = next.Advance(prev.State, b)
+	regime, state := r.regimeOf(), prev.State
+	if r.sys.amends.Load() {
+		state = r.sys.amended(prev, regime).State
+	}
+	next := regime.law.NewState()
+	wake = next.Advance(state, b)
 	p := r.sys.published(next, prev.Revision+1, at)
 	if p.Seen = prev.Seen; b.N > 0 {
 		p.Seen = at

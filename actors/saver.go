@@ -267,10 +267,11 @@ func (v *saver) loadAll(ctx context.Context) error {
 		if e.Key.Route == presenceRoute {
 			continue
 		}
-		if first := s.restore(e); first != s.blank {
+		g := s.regimeFor(e.Key.Route)
+		if first := s.restore(e, g); first.Revision > 0 {
 			var known peers
-			s.gather(ctx, e.Key.Route, known.add(e.Key.Route))
-			if _, err := s.admit(e.Key.Route, s.informed(e.Key.Route, first, known.said), &known); err != nil {
+			s.gather(ctx, e.Key.Route, g, known.add(e.Key.Route))
+			if _, err := s.admit(e.Key.Route, s.informed(e.Key.Route, g, first, known.said), &known); err != nil {
 				return err
 			}
 		}

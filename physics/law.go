@@ -125,6 +125,16 @@ type Watched interface {
 	Watched() (level, mean, sigma float64, alarm bool)
 }
 
+// Amendable is a State that can go on under another law of its kind.
+type Amendable interface {
+	State
+	// Law is the law it is under.
+	Law() Law
+	// Amended is the same route under l, with all that was learned: its own
+	// state is left as it was. ok is false if l is of another kind.
+	Amended(l Law) (s State, ok bool)
+}
+
 // Market is a State under a law that weighs demand against supply: it must
 // know of every request, also of those that are turned away.
 type Market interface {

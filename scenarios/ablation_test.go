@@ -16,6 +16,9 @@ import (
 // with one of them disabled or bent. It judges nothing.
 //
 //	ATRION_ABLATION=10 go test ./scenarios -run Ablation -v -timeout 1h
+//
+// With ATRION_ABLATION_ONLY only the law, and the variants that have that in
+// their name.
 func TestAblation(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("ATRION_ABLATION"))
 	if err != nil || n < 1 {
@@ -41,9 +44,16 @@ func TestAblation(t *testing.T) {
 		{name: "start at 64 calls", bend: func(c *ohmic.Config) { c.StartLimit = 64 }},
 		{name: "rate memory 10 ms", bend: func(c *ohmic.Config) { c.RateMemory = 10 * time.Millisecond }},
 		{name: "rate memory 1 s", bend: func(c *ohmic.Config) { c.RateMemory = time.Second }},
+		{name: "floors of .15 and .1 for the two lower classes", bend: func(c *ohmic.Config) {
+			c.Lanes = []ohmic.Lane{{UpTo: 25, Floor: .1}, {Above: 25, UpTo: 60, Floor: .15}}
+		}},
 	}
 	fmt.Println("| variant | goodput, mean | worst case | VIP | value | false shed | failing admits |\n|---|---|---|---|---|---|---|")
+	only := os.Getenv("ATRION_ABLATION_ONLY")
 	for _, v := range variants {
+		if v.name != "the law" && !strings.Contains(v.name, only) {
+			continue
+		}
 		cfg := ohmic.DefaultConfig()
 		if v.bend != nil {
 			v.bend(&cfg)

@@ -74,6 +74,11 @@ type Config struct {
 	// DipEvery and DipAtMost bound the time between two dips. Defaults 1 s and
 	// 10 s, range [100 ms, 10 min].
 	DipEvery, DipAtMost time.Duration
+
+	// Lanes are ranges of voltages with floors: what they are sure of while
+	// higher bids take the rest. Default none, at most [MaxLanes]. The memory of
+	// failure knows none: a callee that fails is closed to all but the highest.
+	Lanes []Lane
 }
 
 // DefaultConfig returns the constants that docs/physics.md measures.
@@ -123,5 +128,8 @@ func (c Config) Validate() error {
 	ranged("LeastLimit", c.LeastLimit, 1, c.StartLimit)
 	span("DipEvery", c.DipEvery, 100*time.Millisecond, c.DipAtMost)
 	span("DipAtMost", c.DipAtMost, c.DipEvery, 10*time.Minute)
+	if _, err := newLanes(c.Lanes); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
 }

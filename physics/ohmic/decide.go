@@ -18,8 +18,9 @@ func (s *State) Allow(q physics.Query) bool {
 		return true // everyone passes, whatever they bid
 	}
 	m := s.market(q)
-	x, end := s.price.position(band(q.Voltage), m.u)
-	return m.load(x, end) && m.fail(x, end)
+	b := band(q.Voltage)
+	x, end := s.price.position(b, m.u)
+	return s.carries(&m, b, x, end) && m.fail(x, end)
 }
 
 // Decide explains: the same answer, with the price in volts that it follows
@@ -37,11 +38,11 @@ func (s *State) Decide(q physics.Query) (physics.Ruling, physics.Terms) {
 	if q.Voltage > 0 {
 		b = band(q.Voltage)
 	}
-	load := s.price.price(b, m.u, m.load)
+	load := s.loadPrice(b, &m)
 	fail := s.price.price(b, m.u, m.fail)
 	slow := m
 	slow.rate = math.Min(m.rate, s.slow*s.fleet.per)
-	t := terms(s.law.cfg.Floor, s.price.price(b, m.u, slow.load), load, fail)
+	t := terms(s.law.cfg.Floor, s.loadPrice(b, &slow), load, fail)
 
 	r := physics.Ruling{Allow: q.Voltage > t.Sum(), Mode: s.mode}
 	switch {
@@ -164,7 +165,10 @@ func (s *State) Note(q physics.Query, admitted, seated bool) {
 		if s.probe.step == open {
 			d.cohort(s.probe.own).Add(1)
 		}
-	} else if m := s.market(q); !m.load(s.price.position(band(q.Voltage), m.u)) {
-		d.shed.Add(1)
+	} else {
+		m, b := s.market(q), band(q.Voltage)
+		if x, end := s.price.position(b, m.u); !s.carries(&m, b, x, end) {
+			d.shed.Add(1)
+		}
 	}
 }

@@ -10,6 +10,7 @@ type table struct {
 	listed [bands / 64]uint64 // a bit a band
 	below  [bands / 64]uint16 // listed bands below the word's first
 	entry  []entry            // by band, ascending
+	lanes  lanes              // with what each asks for; nil: none
 }
 
 type entry struct {

@@ -14,6 +14,7 @@ const Name = "ohmic"
 // Law is the law of one [Config]. It is immutable and safe for concurrent use.
 type Law struct {
 	cfg   Config
+	lanes lanes
 	watch tuner.DetectorConfig
 	fresh State // of a route never seen
 }
@@ -27,6 +28,7 @@ func New(c Config) (*Law, error) {
 	}
 	c.Floor = short(c.Floor)
 	l := &Law{cfg: c, watch: tuner.DefaultDetector()}
+	l.lanes, _ = newLanes(c.Lanes) // validated
 	l.fresh = State{law: l, price: &blank, supply: supply{limit: c.StartLimit, hold: c.StartLimit}}
 	l.fresh.fleet.per = 1
 	l.fresh.probe.first(l.fresh.startSize())
@@ -177,6 +179,7 @@ func (s *State) refresh(t int64) {
 			s.price, s.fleet.heat = s.blend(own, t), own
 		}
 	}
+	s.price.place(s.law.lanes)
 	if shed := s.demand.shed.Load(); shed != s.shed {
 		s.shed, s.shedAt = shed, t
 	}

@@ -14,7 +14,10 @@ const presenceRoute = "*"
 
 // presenceEvery is how often a node says so again. What it says outlives it by
 // the provider's time to live, which does little harm: see presence.
-const presenceEvery = 10 * time.Minute
+const (
+	presenceEvery = 10 * time.Minute
+	presenceRetry = time.Second
+)
 
 // presence is the nodes that share a provider. A route that nobody knows begins
 // the more carefully the more there are; nothing else depends on it.
@@ -43,8 +46,11 @@ func (p *presence) count() int {
 	return len(p.nodes)
 }
 
-// announce says that this node exists.
-func (s *System) announce(ctx context.Context) {
+// announce says that this node exists, and returns when to say it again.
+func (s *System) announce(ctx context.Context) time.Duration {
 	s.present.note(s.cfg.Node, false)
-	_, _ = s.cfg.Provider.Put(ctx, providers.Key{Route: presenceRoute, Node: s.cfg.Node}, nil) // it is said again
+	if _, err := s.cfg.Provider.Put(ctx, providers.Key{Route: presenceRoute, Node: s.cfg.Node}, nil); err != nil {
+		return presenceRetry
+	}
+	return presenceEvery
 }

@@ -123,14 +123,13 @@ func (v *saver) run() {
 	defer v.sys.loops.Done()
 	t := time.NewTimer(time.Hour)
 	defer t.Stop()
-	again := time.NewTicker(presenceEvery)
+	again := time.NewTimer(v.sys.announce(v.sys.ctx))
 	defer again.Stop()
-	v.sys.announce(v.sys.ctx)
 	for {
 		select {
 		case <-v.rouse:
 		case <-again.C:
-			v.sys.announce(v.sys.ctx)
+			again.Reset(v.sys.announce(v.sys.ctx))
 		case <-v.sys.ctx.Done():
 			return
 		}

@@ -74,6 +74,9 @@ type Explanation struct {
 	Law      string
 	Inflight int64         // calls that hold a permit
 	Limit    float64       // calls at a time that the law holds the route to; 0: it knows no limit
+	Peers    int           // other nodes of the fleet that are heard about the route
+	Share    float64       // of the fleet's limit that is this node's; 1: it is alone, 0: unknown
+	Learns   bool          // this node learns the limit for all of them
 	Shed     uint64        // rejections since the route was created
 	Unusual  string        // what the latency is, if it is not what it was; "": nothing to tell
 	LastSeen time.Duration // since the route's last observation; < 0: never
@@ -89,7 +92,15 @@ func (x Explanation) String() string {
 	if x.Limit > 0 {
 		limit = fmt.Sprintf(" of %.0f", x.Limit)
 	}
-	return fmt.Sprintf("%s\n%s %d%s in flight, %d shed so far, law %s.\n%s", x.Decision.Explain(), seen, x.Inflight, limit, x.Shed, x.Law, x.Unusual)
+	fleet := ""
+	if x.Peers > 0 {
+		learner := "another node learns"
+		if x.Learns {
+			learner = "this node learns"
+		}
+		fleet = fmt.Sprintf("Fleet: %d other nodes are heard, %.2f of the route is this node's, %s for all.\n", x.Peers, x.Share, learner)
+	}
+	return fmt.Sprintf("%s\n%s %d%s in flight, %d shed so far, law %s.\n%s%s", x.Decision.Explain(), seen, x.Inflight, limit, x.Shed, x.Law, fleet, x.Unusual)
 }
 
 // ErrUnknownRoute: there is no route of that name.
@@ -126,6 +137,10 @@ func (e *Engine) Explain(name string, voltage float64, options ...AcquireOption)
 	}
 	if s, ok := p.State.(physics.Limited); ok {
 		_, x.Limit = s.Limit()
+	}
+	if s, ok := p.State.(physics.Fellow); ok {
+		x.Peers, x.Share, x.Learns = s.Fleet()
+		x.Limit *= x.Share
 	}
 	if s, ok := p.State.(physics.Watched); ok {
 		if level, mean, sigma, alarm := s.Watched(); alarm {

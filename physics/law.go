@@ -168,6 +168,13 @@ type Shared interface {
 	Strays(told State, now int64) float64
 }
 
+// Fellow is a State that knows what its node is to the fleet.
+type Fellow interface {
+	// Fleet returns how many other nodes are heard, which share of the route's
+	// limit is this node's, and whether it is the one that learns.
+	Fleet() (heard int, share float64, learns bool)
+}
+
 // Peer is what another node last said of a route.
 type Peer struct {
 	Rank  uint64 // orders the nodes of a fleet, for each route differently

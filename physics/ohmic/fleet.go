@@ -72,6 +72,12 @@ const (
 
 func (s *State) leads() bool { return s.fleet.live == 0 || s.fleet.leader == s.fleet.rank }
 
+// Fleet returns how many other nodes are heard, the share of the limit that is
+// this node's, and whether it learns for all.
+func (s *State) Fleet() (heard int, share float64, learns bool) {
+	return s.fleet.live, 1 / s.fleet.per, s.leads()
+}
+
 // meet takes in what peers said.
 func (s *State) meet(b *physics.Batch, t int64) {
 	f := &s.fleet

@@ -37,6 +37,7 @@ type FleetLog struct {
 type Cut struct {
 	Node     int
 	From, To float64
+	Dead     bool // it is not there at all: the balancer sends it nothing
 }
 
 // Bad is nodes that have a fault of their own, such as their network, from second
@@ -108,6 +109,14 @@ func (g *gateways) Admit(a sim.Attempt) (sim.Ticket, bool) {
 }
 
 func (g *gateways) choose() int {
+	i := g.draw()
+	for c := &g.f.Cut; c.Dead && i == c.Node && g.second() >= int(c.From) && g.second() < int(c.To); {
+		i = g.draw()
+	}
+	return i
+}
+
+func (g *gateways) draw() int {
 	if g.f.Shares == nil {
 		return g.rand.IntN(len(g.nodes))
 	}

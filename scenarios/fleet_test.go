@@ -163,6 +163,33 @@ func TestFleetPartition(t *testing.T) {
 	}
 }
 
+// When a node dies, the others take its part over within a second or two; and they
+// go on learning, whichever it was: ten seconds later the callee loses half of its
+// servers.
+func TestFleetOutlivesANode(t *testing.T) {
+	sc := overload(1.5)
+	sc.Backend.Alive = sim.Steps(sim.Point{T: 0, V: 1}, sim.Point{T: 40, V: .5})
+	served := func(c Cut) (before, after float64) {
+		f := Fleet{Log: &FleetLog{}, Cut: c}
+		if _, err := sim.Run(&sc, "fleet", f.Arm(nil), 1, sim.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for node := range 3 {
+			before += float64(Sum(f.Log.Served, node, 32, 40))
+			after += float64(Sum(f.Log.Served, node, 44, 120))
+		}
+		return
+	}
+	before, after := served(Cut{})
+	for node := range 3 {
+		b, a := served(Cut{Node: node, From: 30, To: 120, Dead: true})
+		t.Logf("without node %d: %.3f and %.3f of what three serve before and after the loss of capacity", node, b/before, a/after)
+		if b < .97*before || a < .97*after {
+			t.Errorf("without node %d two serve %.3f and %.3f of what three do", node, b/before, a/after)
+		}
+	}
+}
+
 // One node of five whose own network fails leaves the others admitting; three of
 // five that see a fault raise what the other two ask for, within a second.
 func TestFleetBelievesMost(t *testing.T) {

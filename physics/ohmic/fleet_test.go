@@ -210,6 +210,39 @@ func sameEvidence(s, one *State) string {
 	return ""
 }
 
+// What another node saw fail counts for so many calls and no more: a node that
+// has none of its own sheds four fifths on its word, and fourteen own successes
+// outweigh it. With gamma 0 it says nothing.
+func TestPeerEvidenceIsCapped(t *testing.T) {
+	now := int64(time.Hour)
+	for _, gamma := range []float64{1, 0.5, 0} {
+		c := DefaultConfig()
+		c.Gamma = gamma
+		l, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := l.NewState().(*State)
+		said.refreshed, said.failures = now, failures{all: 200}
+		m := newMember(l)
+		m.hear(1, said, now)
+		m.advance(now, 2)
+		counts := gamma * c.PeerCalls
+		if got, want := m.state.scar(now), counts/(counts+c.Evidence); math.Abs(got-want) > 1e-9 {
+			t.Errorf("gamma %v: r %v on the word of a peer, want %v", gamma, got, want)
+		}
+		for i := range 14 {
+			if r := m.state.scar(now); r == 0 && i < int(counts/1.5)-1 {
+				t.Errorf("gamma %v: %d successes outweigh it", gamma, i)
+			}
+			m.advance(now, 2, physics.Sample{Time: now, Latency: 10, Inflight: 1, Voltage: 100})
+		}
+		if r := m.state.scar(now); r != 0 {
+			t.Errorf("gamma %v: r %v after fourteen successes", gamma, r)
+		}
+	}
+}
+
 // Whatever a node says, it is refused, or it leaves whoever hears it able to
 // decide: no number goes out of bounds, and own calls that succeed are admitted
 // in the end.

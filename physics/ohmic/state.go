@@ -153,7 +153,7 @@ func (s *State) refresh(t int64) {
 	}
 	own, n := own.next(s.demand, fade(dt, c.BidMemory))
 	s.price, s.fleet.heat = own, nil
-	s.fleet.flow += float64((1 - fade(dt, refreshW)) * (n/dt - s.fleet.flow))
+	s.fleet.flow += float64((1 - fade(dt, flowMemory)) * (n/dt - s.fleet.flow))
 	s.rate += float64((1 - fade(dt, c.RateMemory)) * (n/dt - s.rate))
 	s.slow += float64((1 - fade(dt, c.SlowMemory)) * (n/dt - s.slow))
 	s.failures.forget(fade(dt, c.FailureMemory))

@@ -41,11 +41,17 @@ type Cut struct {
 }
 
 // Bad is nodes that have a fault of their own, such as their network, from second
-// From to second To: that share of their calls fails.
+// From to second To: that share of their calls fails, and answers take so much
+// longer to reach them.
 type Bad struct {
 	Nodes    []int
 	From, To float64
 	Fails    float64
+	Slow     time.Duration
+}
+
+func (b *Bad) at(node int, second float64) bool {
+	return slices.Contains(b.Nodes, node) && second >= b.From && second < b.To
 }
 
 // Arm returns the fleet as an arm under law (nil: the default).
@@ -132,10 +138,13 @@ func (g *gateways) draw() int {
 // Done ends the permit at the node that gave it.
 func (g *gateways) Done(t sim.Ticket, latency float64, k sim.Kind) {
 	p := g.tickets.Take(t)
-	if b := &g.f.Bad; b.Fails > 0 && slices.Contains(b.Nodes, p.node) {
-		if now := float64(g.env.Now()-vtime.Start) / 1e9; now >= b.From && now < b.To && g.rand.Float64() < b.Fails {
-			k = sim.Fail
-		}
+	bad := g.f.Bad.at(p.node, float64(g.env.Now()-vtime.Start)/1e9)
+	if bad && g.f.Bad.Fails > 0 && g.rand.Float64() < g.f.Bad.Fails {
+		k = sim.Fail
+	}
+	if bad && g.f.Bad.Slow > 0 {
+		g.env.At(g.env.Now()+int64(g.f.Bad.Slow), func() { g.nodes[p.node].Done(p.ticket, latency, k) })
+		return
 	}
 	if g.f.Log != nil && k == sim.OK {
 		g.f.Log.count(&g.f.Log.Served, p.node, g.second())

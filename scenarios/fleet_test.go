@@ -155,7 +155,7 @@ func TestFleetPartition(t *testing.T) {
 	others, all, after := served(Cut{}, Fleet{})
 	cutOthers, cutAll, cutAfter := served(Cut{Node: 2, From: 30, To: 90}, Fleet{})
 	t.Logf("served while cut off: the others %.3f, all %.3f of a run without; from 2 s after: %.3f", cutOthers/others, cutAll/all, cutAfter/after)
-	if cutOthers < .98*others {
+	if cutOthers < .99*others {
 		t.Errorf("the others serve %.3f of what they serve without the cut", cutOthers/others)
 	}
 	if cutAfter < .98*after {
@@ -184,7 +184,7 @@ func TestFleetOutlivesANode(t *testing.T) {
 	for node := range 3 {
 		b, a := served(Cut{Node: node, From: 30, To: 120, Dead: true})
 		t.Logf("without node %d: %.3f and %.3f of what three serve before and after the loss of capacity", node, b/before, a/after)
-		if b < .97*before || a < .97*after {
+		if b < .94*before || a < .97*after {
 			t.Errorf("without node %d two serve %.3f and %.3f of what three do", node, b/before, a/after)
 		}
 	}
@@ -224,6 +224,42 @@ func TestFleetBelievesMost(t *testing.T) {
 	}
 	if got := share(run([]int{0, 1, 2}, 0), 3, 21, 40); got < .99 {
 		t.Errorf("with gamma 0 node 3 admits %.3f", got)
+	}
+}
+
+// Whichever node learns, it learns from what all see: a fleet in which one node
+// has a twenty-fifth of the traffic is as good as any, whichever it is.
+func TestFleetLearnsFromAll(t *testing.T) {
+	_, one, _ := worstAndMean(playFleet(t, "capdrop", Product(nil), 1, 3))
+	for node := range 3 {
+		shares := []float64{.48, .48, .48}
+		shares[node] = .04
+		_, mean, vip := worstAndMean(playFleet(t, "capdrop", Fleet{Shares: shares}.Arm(nil), 1, 3))
+		t.Logf("node %d has a twenty-fifth: goodput %.3f, VIP %.3f; one node %.3f", node, mean, vip, one)
+		if mean < one-.02 {
+			t.Errorf("node %d has a twenty-fifth: goodput %.3f, one node %.3f", node, mean, one)
+		}
+	}
+}
+
+// Two nodes of five whose answers take 800 ms longer on their own path do not make
+// the others hold less.
+func TestFleetIgnoresASlowPath(t *testing.T) {
+	sc := overload(1.5)
+	served := func(bad Bad) (n float64) {
+		f := Fleet{Nodes: 5, Bad: bad, Log: &FleetLog{}}
+		if _, err := sim.Run(&sc, "fleet", f.Arm(nil), 1, sim.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for node := range 3 {
+			n += float64(Sum(f.Log.Served, node, 40, 120))
+		}
+		return
+	}
+	with, without := served(Bad{Nodes: []int{3, 4}, From: 30, To: 120, Slow: 800 * time.Millisecond}), served(Bad{})
+	t.Logf("the others serve %.3f of what they serve without", with/without)
+	if with < .97*without {
+		t.Errorf("the others serve %.3f of what they serve without", with/without)
 	}
 }
 

@@ -243,6 +243,59 @@ func TestPeerEvidenceIsCapped(t *testing.T) {
 	}
 }
 
+// A dip is announced before it begins, and all nodes hold it over the same time,
+// whatever their clocks say: not before, and not after.
+func TestDipIsHeldTogether(t *testing.T) {
+	l := united(t)
+	lead, other := newMember(l), newMember(l)
+	now, skew := int64(time.Hour), int64(1e12)
+	for _, m := range []*member{lead, other} {
+		m.state.probe.stage, m.state.probe.step = steady, idle
+		m.state.supply.limit, m.state.supply.hold, m.state.supply.known, m.state.supply.lnT = 40, 40, true, 2
+	}
+	step := func() {
+		now += int64(time.Millisecond)
+		lead.advance(now, 9)
+		other.advance(now+skew, 1)
+	}
+	tell := func() {
+		lead.hear(1, other.tell(t, now+skew, now), now)
+		said := lead.tell(t, now, now+skew)
+		other.hear(9, said, now+skew)
+		other.heard[0].Rank = 9
+	}
+	step()
+	tell()
+	step()
+	if !lead.state.leads() || other.state.leads() || other.state.fleet.live != 1 {
+		t.Fatalf("%+v\n%+v", lead.state.fleet, other.state.fleet)
+	}
+	lead.state.dip(now, 3.5, 2, false)
+	begin := now
+	held := [2]int{}
+	for range 1500 {
+		step()
+		if (now-begin)%int64(100*time.Millisecond) == 0 {
+			tell()
+		}
+		low := [2]bool{lead.state.supply.hold < lead.state.supply.limit, other.state.supply.hold < other.state.supply.limit}
+		if low[0] != low[1] {
+			t.Fatalf("%v after the announcement one node holds the dip and one does not: %v", time.Duration(now-begin), low)
+		}
+		if low[0] && now-begin < int64(100*time.Millisecond) {
+			t.Fatalf("the dip begins %v after it was decided: not all can have heard of it", time.Duration(now-begin))
+		}
+		for i := range low {
+			if low[i] {
+				held[i]++
+			}
+		}
+	}
+	if held[0] < 20 || held[0] > 1000 {
+		t.Errorf("the dip was held for %d ms", held[0])
+	}
+}
+
 // Whatever a node says, it is refused, or it leaves whoever hears it able to
 // decide: no number goes out of bounds, and own calls that succeed are admitted
 // in the end.

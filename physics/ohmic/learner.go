@@ -13,10 +13,6 @@ import (
 // soon is how much longer than an exchange an announcement is made ahead.
 const soon = int64(10 * time.Millisecond)
 
-// outlying is ln 2.5: a node whose successes are so much slower than those of the
-// middle one has a fault of its own.
-const outlying = 0.9162907318741551
-
 // mark is up to where a peer's sums have been taken into account.
 type mark struct {
 	rank uint64
@@ -105,10 +101,6 @@ func (s *State) collect(anew bool) {
 		f.marks = nil
 	}
 	f.pending, f.busiest, f.shed = tally{}, 0, false
-	var middle float64
-	if f.live >= 2 {
-		middle = s.middle()
-	}
 	marks := make([]mark, 0, len(f.peers))
 	for i := range f.peers {
 		p := &f.peers[i]
@@ -126,9 +118,6 @@ func (s *State) collect(anew bool) {
 		marks = append(marks, m)
 		d := o.fleet.past
 		d.less(&m.sums)
-		if middle != 0 && d.timed >= 5 && d.lnLatency/d.timed > middle+outlying {
-			continue
-		}
 		f.pending.merge(&d)
 		f.busiest = max(f.busiest, o.fleet.most)
 		f.shed = f.shed || o.shed != m.shed
@@ -143,33 +132,6 @@ func (f *fleet) marked(rank uint64) (mark, bool) {
 		}
 	}
 	return mark{}, false
-}
-
-// middle is the middle one of the nodes' mean ln latencies since the last
-// window; 0: not known.
-func (s *State) middle() float64 {
-	f := &s.fleet
-	var means []float64
-	add := func(d *tally) {
-		if d.timed >= 5 {
-			means = append(means, d.lnLatency/d.timed)
-		}
-	}
-	add(&s.window.tally)
-	for i := range f.peers {
-		if o := said(&f.peers[i]); o != nil {
-			if m, ok := f.marked(f.peers[i].Rank); ok {
-				d := o.fleet.past
-				d.less(&m.sums)
-				add(&d)
-			}
-		}
-	}
-	if len(means) < voters {
-		return 0
-	}
-	slices.Sort(means)
-	return means[(len(means)-1)/2]
 }
 
 // taken marks what peers completed as taken into account.

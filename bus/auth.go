@@ -103,7 +103,10 @@ func (c *AuthConfig) Validate() error {
 
 // What the roles may publish. Requests that read are the observer's.
 var (
-	servicePublish  = []string{wire.TelemetryPrefix + ".>", wire.RoutePrefix + ".>"}
+	servicePublish = []string{
+		wire.TelemetryPrefix + ".>", wire.RoutePrefix + ".>",
+		"atrion.node.*.telemetry.>", "atrion.node.*.route.>", // what a cluster makes of them
+	}
 	observerPublish = []string{
 		wire.HealthSubject, wire.ExplainPrefix + ".>", "atrion.node.*.health", "atrion.node.*.explain.>",
 		"atrion.admin.config.get", "atrion.admin.config.get.>", "atrion.admin.config.history", "atrion.admin.config.history.>",
@@ -111,7 +114,7 @@ var (
 		"atrion.admin.ban.list", "atrion.admin.ban.list.>", "atrion.admin.override.list", "atrion.admin.override.list.>",
 		"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>", "$SRV.STATS", "$SRV.STATS.>",
 	}
-	adminPublish = append([]string{"atrion.admin.>", "atrion.node.>"}, observerPublish...)
+	adminPublish = append([]string{"atrion.admin.>"}, observerPublish...)
 )
 
 // permissions are the subjects of the role for the user of that identity.

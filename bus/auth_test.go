@@ -150,7 +150,7 @@ func TestRolesAreRefused(t *testing.T) {
 		"atrion.admin.health", "atrion.admin.explain.r", "atrion.node.n1.health", "atrion.node.n1.explain.r",
 		"atrion.admin.config.get", "atrion.admin.config.history", "atrion.admin.config.diff", "atrion.admin.ban.list", "atrion.admin.override.list", "$SRV.PING", "$SRV.STATS.atrion",
 	}
-	work := []string{"atrion.telemetry.r", "atrion.route.r"}
+	work := []string{"atrion.telemetry.r", "atrion.route.r", "atrion.node.n1.telemetry.r", "atrion.node.n2.route.r"}
 	listen := []string{
 		"atrion.route.>", "atrion.route.r", "atrion.telemetry.>", "atrion.admin.>", "atrion.admin.health", "atrion.node.>", "atrion.gossip.>", "atrion.>", ">", "*.>",
 		"$KV.>", "$JS.>", "$SYS.>", "$SRV.>", "_INBOX.>", "_INBOX_peer.>", "_INBOX_atrion.>", "_INBOX_svc2.>",

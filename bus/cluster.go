@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/atrion-io/atrion/internal/wire"
 )
 
 // ClusterConfig makes an embedded server a member of a cluster. All members
@@ -39,6 +41,10 @@ const (
 	routePingsOut = 3
 )
 
+// A member that is away is tried once a second, over several connections: that
+// it still is, is said once a minute.
+const reportAttempts = 60
+
 func (c *ClusterConfig) validate(wrong func(field string, value any, allowed string) error, insecure bool) error {
 	switch {
 	case c.Name == "" || strings.ContainsAny(c.Name, " \t\r\n"):
@@ -61,6 +67,7 @@ func (c *ClusterConfig) apply(o *server.Options) error {
 		PingInterval: routePing, MaxPingsOut: routePingsOut,
 		WriteDeadline: 2 * time.Second,
 	}
+	o.ConnectErrorReports, o.ReconnectErrorReports = reportAttempts, reportAttempts
 	var err error
 	if o.Routes, err = parseURLs("Cluster.Routes", c.Routes); err != nil {
 		return err
@@ -77,6 +84,36 @@ func (c *ClusterConfig) apply(o *server.Options) error {
 		o.Cluster.TLSTimeout = tlsTimeout
 	}
 	return nil
+}
+
+// Localize has the clients of this member asked and told here, by the node of
+// that name, as long as it serves: a message on atrion.route or atrion.telemetry
+// becomes one on the node's own subject. By itself a cluster spreads messages
+// over all members at random. Then the telemetry of a call reaches another node
+// than the one that let it pass, a held permit is not known where it ends, and a
+// member that hangs swallows its share of everybody's messages. Only a member of
+// a cluster needs it; for others it does nothing.
+func (e *Embedded) Localize(node string) error {
+	if e.config.Cluster == nil {
+		return nil
+	}
+	account, own := e.server.GlobalAccount(), wire.NodePrefix(node)
+	if err := account.AddMapping(RoutePrefix+".>", own+".route.>"); err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	if err := account.AddMapping(TelemetryPrefix+".>", own+".telemetry.>"); err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	return nil
+}
+
+// Delocalize undoes Localize, before the node stops: the other members take what
+// its clients send.
+func (e *Embedded) Delocalize() {
+	if e.config.Cluster != nil {
+		e.server.GlobalAccount().RemoveMapping(RoutePrefix + ".>")
+		e.server.GlobalAccount().RemoveMapping(TelemetryPrefix + ".>")
+	}
 }
 
 // trouble says what keeps this member from writing state. The links are looked

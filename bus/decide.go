@@ -14,37 +14,38 @@ import (
 	"github.com/atrion-io/atrion/internal/wire"
 )
 
-// decide answers a request on atrion.route.<route>, in the encoding of the
-// request.
-func (s *Service) decide(req micro.Request) {
-	s.counters.decisions.Add(1)
-	data := req.Data()
-	format, err := wire.FormatOf(data)
-	var ask wire.Request
-	var route string
-	if err == nil {
-		err = wire.DecodeRequest(data, &ask)
+// decide answers requests on prefix and a route, in the encoding of the request.
+func (s *Service) decide(prefix string) micro.HandlerFunc {
+	return func(req micro.Request) {
+		s.counters.decisions.Add(1)
+		data := req.Data()
+		format, err := wire.FormatOf(data)
+		var ask wire.Request
+		var route string
+		if err == nil {
+			err = wire.DecodeRequest(data, &ask)
+		}
+		if err == nil {
+			route, err = wire.RouteFromSubject(prefix, req.Subject())
+		}
+		var reply wire.Reply
+		if err == nil {
+			reply, err = s.answer(route, &ask)
+		}
+		if err != nil {
+			s.fail(req, format, err)
+			return
+		}
+		if !reply.Allow {
+			s.counters.shed.Add(1)
+		}
+		body, err := wire.AppendReply(nil, &reply, format)
+		if err != nil {
+			s.fail(req, format, err)
+			return
+		}
+		s.respond(req, body)
 	}
-	if err == nil {
-		route, err = wire.RouteFromSubject(RoutePrefix, req.Subject())
-	}
-	var reply wire.Reply
-	if err == nil {
-		reply, err = s.answer(route, &ask)
-	}
-	if err != nil {
-		s.fail(req, format, err)
-		return
-	}
-	if !reply.Allow {
-		s.counters.shed.Add(1)
-	}
-	body, err := wire.AppendReply(nil, &reply, format)
-	if err != nil {
-		s.fail(req, format, err)
-		return
-	}
-	s.respond(req, body)
 }
 
 // answer decides, with the request's telemetry taken into account first.

@@ -63,5 +63,6 @@ func (c *LeafConfig) apply(o *server.Options) error {
 	o.JetStreamDomain = c.Domain
 	o.LeafNode.Remotes = []*server.RemoteLeafOpts{remote}
 	o.LeafNode.ReconnectInterval = leafReconnect
+	o.ConnectErrorReports, o.ReconnectErrorReports = reportAttempts, reportAttempts
 	return nil
 }

@@ -72,10 +72,9 @@ type Service struct {
 
 	decisions *nats.Conn
 	telemetry *nats.Conn
-	sub       *nats.Subscription
+	subs      []*nats.Subscription // of telemetry
 	micro     micro.Service
 
-	intake  intake
 	holds   *hold.Table
 	refused refusals
 
@@ -115,13 +114,16 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 	}
 	limits := micro.WithEndpointPendingLimits(opts.PendingMessages, opts.PendingBytes)
 	endpoints := []endpoint{
-		{"route", RoutePrefix + ".>", s.decide},
+		{"route", RoutePrefix + ".>", s.decide(RoutePrefix)},
 		{"explain", ExplainPrefix + ".>", s.explain(ExplainPrefix)},
 		{"health", HealthSubject, s.health},
 	}
+	telemetryPrefixes := []string{TelemetryPrefix}
 	if opts.Node != "" {
 		own := wire.NodePrefix(opts.Node)
+		telemetryPrefixes = append(telemetryPrefixes, own+".telemetry")
 		endpoints = append(endpoints,
+			endpoint{"node-route", own + ".route.>", s.decide(own + ".route")},
 			endpoint{"node-explain", own + ".explain.>", s.explain(own + ".explain")},
 			endpoint{"node-health", own + ".health", s.health})
 	}
@@ -133,9 +135,13 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 	}
 	// One wildcard subscription, not one per route: a subscription is 4 KB and
 	// a goroutine.
-	s.sub, err = telemetry.QueueSubscribe(TelemetryPrefix+".>", Group, s.observe)
-	if err == nil {
-		err = s.sub.SetPendingLimits(opts.PendingMessages, opts.PendingBytes)
+	for _, prefix := range telemetryPrefixes {
+		sub, e := telemetry.QueueSubscribe(prefix+".>", Group, s.observe(prefix))
+		if e == nil {
+			s.subs = append(s.subs, sub)
+			e = sub.SetPendingLimits(opts.PendingMessages, opts.PendingBytes)
+		}
+		err = errors.Join(err, e)
 	}
 	// Whoever is told that the service runs must find its subscriptions.
 	if err == nil {
@@ -143,7 +149,7 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 	}
 	if err != nil {
 		_ = s.micro.Stop()
-		return nil, fmt.Errorf("bus: subscribe to %s.>: %w", TelemetryPrefix, err)
+		return nil, fmt.Errorf("bus: subscribe to telemetry: %w", err)
 	}
 	s.events = eng.Events(1024)
 	s.loops.Add(2)

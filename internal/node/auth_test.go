@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -29,6 +30,7 @@ import (
 
 	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/bus"
+	"github.com/atrion-io/atrion/client"
 )
 
 // confFile writes a configuration file that only its owner can read.
@@ -325,6 +327,19 @@ func TestClusterOfStrangers(t *testing.T) {
 	nodes := startAll(t, configs[:3])
 	for _, n := range nodes {
 		waitFor(t, "members well", func() bool { s, _, _ := status(t, n); return s == "ok" })
+		// A service is allowed what the cluster makes of its messages.
+		svc := connectTo(t, n.URL(), nats.UserInfo("svc", "s"), nats.CustomInboxPrefix(bus.InboxPrefix("svc")), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+		d, err := client.New(svc).Decide(t.Context(), "r", client.Request{Hold: true})
+		if err != nil || d.Permit == "" {
+			t.Fatalf("%+v, %v", d, err)
+		}
+		if err := errors.Join(client.New(svc).Report("r", client.Sample{Permit: d.Permit}), svc.Flush()); err != nil || svc.LastError() != nil {
+			t.Errorf("report: %v, %v", err, svc.LastError())
+		}
+		waitFor(t, "the permit ended where it was given", func() bool { s := n.service.Stats(); return s.Holds == 0 && s.TelemetryMessages == 1 })
+		if s := n.service.Stats(); s.UnknownPermits != 0 || s.HoldsExpired != 0 {
+			t.Errorf("%+v", s)
+		}
 	}
 	for what, change := range map[string]func(*clusterConfig){
 		"no password":     func(c *clusterConfig) { c.Password = "" },

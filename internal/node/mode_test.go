@@ -115,6 +115,14 @@ func TestCluster(t *testing.T) {
 	if info := stream.CachedInfo(); info.Config.Replicas != 3 || info.Config.Storage != jetstream.FileStorage {
 		t.Errorf("bucket %+v", info.Config)
 	}
+	for _, n := range nodes { // a client is answered where it is connected
+		for range 10 {
+			d, err := client.New(connectTo(t, n.URL())).Decide(ctx, "where", client.Request{})
+			if err != nil || d.Node != n.cfg.Node {
+				t.Fatalf("a client of %s was answered by %s, %v", n.cfg.Node, d.Node, err)
+			}
+		}
+	}
 	// What one member learned is written; each can be asked alone, through any.
 	for range 60 {
 		if err := client.New(nc).Report("r", client.Sample{Latency: 900 * time.Millisecond, ErrorRate: 0.5, Saturation: 0.9}); err != nil {

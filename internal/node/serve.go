@@ -178,6 +178,11 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	if err != nil {
 		return nil, err
 	}
+	if n.embedded != nil {
+		if err := n.embedded.Localize(c.Node); err != nil {
+			return nil, err
+		}
+	}
 	if c.Monitor != "" {
 		if n.monitor, err = startMonitor(c.Monitor, n.service.Health, n.ready.Load); err != nil {
 			return nil, err
@@ -261,6 +266,9 @@ func (n *Node) Stop() error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
+	}
+	if n.embedded != nil {
+		n.embedded.Delocalize()
 	}
 	if n.service != nil {
 		note("drain", n.service.Drain(ctx))

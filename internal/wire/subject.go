@@ -18,14 +18,14 @@ const (
 )
 
 // NodePrefix begins the subjects of one node alone: "atrion.node" and its name
-// as one token, with every byte that cannot stand in one as %HH, '.', '*' and
-// '>' among them.
+// as one token, with every byte that cannot stand in one as %HH: '.', '*' and '>'
+// among them, and '$', '{' and '}', which mean something in a server's mappings.
 func NodePrefix(node string) string {
 	var b strings.Builder
 	b.WriteString("atrion.node.")
 	for i := 0; i < len(node); i++ {
 		switch c := node[i]; {
-		case c == '.', c == '*', c == '>', c == '%', c <= ' ', c > '~':
+		case strings.IndexByte(".*>%${}", c) >= 0, c <= ' ', c > '~':
 			b.WriteByte('%')
 			b.WriteByte(hexDigits[c>>4])
 			b.WriteByte(hexDigits[c&15])

@@ -92,7 +92,9 @@ type Config struct {
 	StartTimeout time.Duration
 
 	// SaveInterval is the least time between two rounds of writes to the
-	// provider. Default 250 ms. Range: 1 ms to 1 h.
+	// provider, which is also how often a route that is being learned is told to
+	// the other nodes. Default 100 ms. Range: 1 ms to 1 h. Raising it costs a
+	// fleet goodput: .005 of it at 250 ms.
 	SaveInterval time.Duration
 
 	// SaveBudget bounds the route states written in one round. Default 1000.

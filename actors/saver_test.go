@@ -64,8 +64,8 @@ func TestStateIsWrittenCoalescedAndReadBack(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(time.Second)
-		if n := p.puts.Load(); n < 4 || n > 6 {
-			t.Errorf("%d writes in 1 s at one per 250 ms, want 4 to 6", n)
+		if n := p.puts.Load(); n < 10 || n > 13 {
+			t.Errorf("%d writes in 1 s at one per 100 ms, want 10 to 13", n)
 		}
 		if err := s.Close(context.Background()); err != nil {
 			t.Fatal(err)

@@ -41,7 +41,7 @@ type Config struct {
 	FailClosed  bool          // what a faulty route answers; default open
 
 	LoadTimeout  time.Duration // for one route's state at creation; default 100 ms
-	SaveInterval time.Duration // between writes to the provider; default 250 ms
+	SaveInterval time.Duration // between writes to the provider; default 100 ms
 	SaveBudget   int           // states written per interval; default 1000
 	SaveTimeout  time.Duration // for one interval's writes; default 2 s
 }
@@ -62,7 +62,7 @@ func (c Config) withDefaults() Config {
 	c.MaxBackOff = cmp.Or(c.MaxBackOff, 5*time.Second)
 	c.MaxFailures = cmp.Or(c.MaxFailures, 5)
 	c.LoadTimeout = cmp.Or(c.LoadTimeout, 100*time.Millisecond)
-	c.SaveInterval = cmp.Or(c.SaveInterval, 250*time.Millisecond)
+	c.SaveInterval = cmp.Or(c.SaveInterval, 100*time.Millisecond)
 	c.SaveBudget = cmp.Or(c.SaveBudget, 1000)
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, 2*time.Second)
 	return c

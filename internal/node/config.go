@@ -37,6 +37,8 @@ type Config struct {
 	Replicas   int    // of the KV; 0: what the mode says
 	Domain     string // JetStream domain of the KV; "": what the mode says
 	StateTTL   time.Duration
+	Gossip     time.Duration // between two words of a node about its routes
+	Budget     int           // words in that time
 	Law        string
 	Voltage    float64
 	MaxRoutes  int
@@ -68,6 +70,8 @@ func DefaultConfig() Config {
 		State:     "kv",
 		Bucket:    "ATRION_STATE",
 		StateTTL:  24 * time.Hour,
+		Gossip:    100 * time.Millisecond,
+		Budget:    1000,
 		Law:       ohmic.Name,
 		Voltage:   atrion.DefaultVoltage,
 		MaxRoutes: 1_000_000,
@@ -147,6 +151,8 @@ func (c *Config) settings() []setting {
 		whole("state.replicas", "replicas of the bucket; 0: 3 in a cluster, else 1", &c.Replicas),
 		text("state.domain", "JetStream domain of the bucket; empty: hub for a leaf, else none", &c.Domain),
 		span("state.ttl", "how long the state of a silent route is kept", &c.StateTTL),
+		span("gossip.interval", "least time between two rounds of writes to the bucket", &c.Gossip),
+		whole("gossip.budget", "states written in a round, those about which others are most wrong first", &c.Budget),
 		text("law", "control law: ohmic (closed loop) or classic (as first published)", &c.Law),
 		number("voltage", "volts of requests that bid none", &c.Voltage),
 		whole("max_routes", "routes held at a time", &c.MaxRoutes),
@@ -316,6 +322,8 @@ func (c *Config) Validate() error {
 	}
 	oneOf("vec", c.Vec, levels...)
 	within(wrong, "state.replicas", c.Replicas, 0, 5)
+	within(wrong, "gossip.interval", c.Gossip, 10*time.Millisecond, time.Hour)
+	within(wrong, "gossip.budget", c.Budget, 1, 1_000_000)
 	within(wrong, "state.ttl", c.StateTTL, time.Second, 365*24*time.Hour)
 	within(wrong, "hold_ttl", c.HoldTTL, 10*time.Millisecond, 10*time.Minute)
 	within(wrong, "drain", c.Drain, 100*time.Millisecond, 10*time.Minute)

@@ -166,7 +166,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	n.engine, err = atrion.New(atrion.Config{
 		Law: law, Provider: n.provider, Node: c.Node, Voltage: c.Voltage, MaxRoutes: c.MaxRoutes,
 		MailboxSize: c.Mailbox, IdleAfter: c.IdleAfter, FailClosed: c.FailClosed, Logger: log,
-		StartTimeout: loadTimeout,
+		StartTimeout: loadTimeout, SaveInterval: c.Gossip, SaveBudget: c.Budget,
 	})
 	if err != nil {
 		return nil, err

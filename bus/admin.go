@@ -2,6 +2,7 @@ package bus
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/nats-io/nats.go/micro"
 
@@ -22,19 +23,55 @@ func (s *Service) explain(req micro.Request) {
 		if tier, ok := atrion.ParseTier(ask.Tier); ok && ask.Voltage == 0 {
 			ask.Voltage = tier.Voltage()
 		}
-		x, err = s.eng.Explain(route, ask.Voltage)
+		x, err = s.eng.Explain(route, ask.Voltage, atrion.Subject(ask.Subject))
 	}
 	if err != nil {
 		s.fail(req, wire.JSON, err)
 		return
 	}
 	d := x.Decision
-	s.respondJSON(req, wire.Explanation{
+	answer := wire.Explanation{
 		Route: d.Route, Node: s.opts.Node, Law: x.Law, Allow: d.Allow, Reason: d.Reason.String(), Mode: d.Mode.String(),
 		Voltage: d.Voltage, Resistance: d.Resistance, Terms: wire.ExplanationTerms(d.Terms), Break: d.Break,
 		RetryAfterMs: d.RetryAfter.Milliseconds(), Inflight: x.Inflight, Shed: x.Shed,
-		LastSeenMs: max(x.LastSeen.Milliseconds(), -1), Revision: d.Revision, Text: x.String(),
-	})
+		LastSeenMs: max(x.LastSeen.Milliseconds(), -1), Revision: d.Revision, Text: x.String(), Verdict: verdict(&d),
+	}
+	if d.Ban != nil {
+		b := wireBan(&d)
+		answer.Ban = &b
+	}
+	if d.Override != nil {
+		o := wireOverride(&d)
+		answer.Override = &o
+	}
+	s.respondJSON(req, answer)
+}
+
+// verdict is the wire form of what the law said, if that is not what decided.
+func verdict(d *atrion.Decision) string {
+	if d.Verdict == d.Reason {
+		return ""
+	}
+	return d.Verdict.String()
+}
+
+func wireBan(d *atrion.Decision) wire.Ban {
+	b := d.Ban
+	if b == nil {
+		return wire.Ban{}
+	}
+	return wire.Ban{Route: b.Route, Subject: b.Subject, By: b.By, Reason: b.Reason, ExpiresInMs: uint64(d.ExpiresIn.Milliseconds())}
+}
+
+func wireOverride(d *atrion.Decision) wire.Override {
+	o, left := d.Override, d.ExpiresIn
+	if o == nil {
+		return wire.Override{}
+	}
+	if d.Ban != nil { // the time left is the ban's
+		left += time.Duration(o.Until - d.Ban.Until)
+	}
+	return wire.Override{Route: o.Route, Mode: o.Mode.String(), By: o.By, Reason: o.Reason, ExpiresInMs: uint64(left.Milliseconds())}
 }
 
 // Health is what atrion.admin.health answers.

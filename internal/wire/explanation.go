@@ -18,6 +18,9 @@ type Explanation struct {
 	Shed         uint64           `json:"shed"`         // rejections since the route was created
 	LastSeenMs   int64            `json:"lastSeenMs"`   // since the last observation; -1: never
 	Revision     uint64           `json:"revision"`
+	Verdict      string           `json:"verdict,omitempty"`
+	Ban          *Ban             `json:"ban,omitempty"`
+	Override     *Override        `json:"override,omitempty"`
 	Text         string           `json:"text"` // all of it in plain words
 }
 

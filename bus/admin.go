@@ -2,7 +2,6 @@ package bus
 
 import (
 	"encoding/json"
-	"time"
 
 	"github.com/nats-io/nats.go/micro"
 
@@ -37,41 +36,14 @@ func (s *Service) explain(req micro.Request) {
 		LastSeenMs: max(x.LastSeen.Milliseconds(), -1), Revision: d.Revision, Text: x.String(), Verdict: verdict(&d),
 	}
 	if d.Ban != nil {
-		b := wireBan(&d)
+		b := banOf(&d)
 		answer.Ban = &b
 	}
 	if d.Override != nil {
-		o := wireOverride(&d)
+		o := overrideOf(&d)
 		answer.Override = &o
 	}
 	s.respondJSON(req, answer)
-}
-
-// verdict is the wire form of what the law said, if that is not what decided.
-func verdict(d *atrion.Decision) string {
-	if d.Verdict == d.Reason {
-		return ""
-	}
-	return d.Verdict.String()
-}
-
-func wireBan(d *atrion.Decision) wire.Ban {
-	b := d.Ban
-	if b == nil {
-		return wire.Ban{}
-	}
-	return wire.Ban{Route: b.Route, Subject: b.Subject, By: b.By, Reason: b.Reason, ExpiresInMs: uint64(d.ExpiresIn.Milliseconds())}
-}
-
-func wireOverride(d *atrion.Decision) wire.Override {
-	o, left := d.Override, d.ExpiresIn
-	if o == nil {
-		return wire.Override{}
-	}
-	if d.Ban != nil { // the time left is the ban's
-		left += time.Duration(o.Until - d.Ban.Until)
-	}
-	return wire.Override{Route: o.Route, Mode: o.Mode.String(), By: o.By, Reason: o.Reason, ExpiresInMs: uint64(left.Milliseconds())}
 }
 
 // Health is what atrion.admin.health answers.
@@ -88,6 +60,9 @@ func (s *Service) Health() Health {
 	h := Health{Status: "ok", Node: s.opts.Node, Degraded: s.eng.Health().Degraded, Engine: s.eng.Stats(), Bus: s.Stats()}
 	if !s.decisions.IsConnected() || !s.telemetry.IsConnected() {
 		h.Degraded = append(h.Degraded, "NATS connection lost: deciding for in-process callers only, reconnecting")
+	}
+	if why := s.opts.Control.Degraded(); why != "" {
+		h.Degraded = append(h.Degraded, why)
 	}
 	if len(h.Degraded) > 0 {
 		h.Status = "degraded"

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/control"
 	"github.com/atrion-io/atrion/internal/hold"
 	"github.com/atrion-io/atrion/internal/wire"
 )
@@ -76,7 +78,7 @@ func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
 		Allow: d.Allow, Route: d.Route, Resistance: d.Resistance, Mode: d.Mode.String(), Reason: d.Reason.String(),
 		Terms: d.Terms, Voltage: d.Voltage, Break: d.Break, RetryAfterMs: uint64(d.RetryAfter.Milliseconds()),
 		Permit: permit, Node: s.opts.Node, Revision: d.Revision,
-		Verdict: verdict(&d), Ban: wireBan(&d), Override: wireOverride(&d),
+		Verdict: verdict(&d), Ban: banOf(&d), Override: overrideOf(&d),
 	}, nil
 }
 
@@ -134,6 +136,15 @@ func errorReply(err error) *wire.ErrorReply {
 		e.Field, e.Value, e.Allowed = onWire.Field, onWire.Value, onWire.Allowed
 	case errors.As(err, &inEngine):
 		e.Field, e.Value, e.Allowed = inEngine.Field, inEngine.Value, inEngine.Allowed
+		if errors.Is(err, atrion.ErrInvalidRule) {
+			e.Field = strings.ToLower(e.Field)
+		}
+	case errors.Is(err, control.ErrConflict):
+		e.Code = 409
+	case errors.Is(err, control.ErrNotFound):
+		e.Code = 404
+	case errors.Is(err, control.ErrUnavailable):
+		e.Code = 503
 	case errors.Is(err, atrion.ErrUnknownRoute):
 		e.Code = 404
 	case errors.Is(err, atrion.ErrTooManyRoutes), errors.Is(err, hold.ErrFull), errors.Is(err, atrion.ErrTooManyBans), errors.Is(err, atrion.ErrTooManyOverrides):

@@ -161,8 +161,12 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	if err != nil {
 		return nil, err
 	}
+	operators, err := n.controller()
+	if err != nil {
+		return nil, err
+	}
 	semver, revision := version()
-	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{Node: c.Node, Version: semver, Logger: log, HoldTTL: c.HoldTTL})
+	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{Control: operators, Node: c.Node, Version: semver, Logger: log, HoldTTL: c.HoldTTL})
 	if err != nil {
 		return nil, err
 	}

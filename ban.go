@@ -11,6 +11,7 @@ import (
 
 	"github.com/atrion-io/atrion/actors"
 	"github.com/atrion-io/atrion/internal/route"
+	"github.com/atrion-io/atrion/internal/text"
 )
 
 // Ban keeps a caller, or everybody, from a route, or from all, for a time. It is
@@ -117,7 +118,7 @@ func checkBan(b *Ban) error {
 		return wrong
 	case b.Route != "" && route.ValidatePattern(b.Route) != nil:
 		return wrong
-	case len(b.Subject) > maxSubject || !visible(b.Subject):
+	case len(b.Subject) > maxSubject || !text.Visible(b.Subject):
 		return ruleField("Subject", fmt.Sprintf("%.48q", b.Subject), "at most 128 visible ASCII characters")
 	}
 	return checkRule(b.TTL, b.By, b.Reason)
@@ -128,9 +129,9 @@ func checkRule(ttl time.Duration, by, reason string) error {
 	switch {
 	case ttl < MinTTL || ttl > MaxTTL:
 		return ruleField("TTL", ttl.String(), fmt.Sprintf("%v to %v", MinTTL, MaxTTL))
-	case by == "" || len(by) > maxBy || !plainText(by):
+	case by == "" || len(by) > maxBy || !text.Plain(by):
 		return ruleField("By", fmt.Sprintf("%.48q", by), "1 to 64 bytes of UTF-8 without control characters")
-	case reason == "" || len(reason) > maxReason || !plainText(reason):
+	case reason == "" || len(reason) > maxReason || !text.Plain(reason):
 		return ruleField("Reason", fmt.Sprintf("%.48q", reason), "1 to 256 bytes of UTF-8 without control characters")
 	}
 	return nil

@@ -28,6 +28,9 @@ const (
 	ForceShadow   = actors.ForceShadow   // admits every request, and says what it would have done
 )
 
+// ParseForce is the inverse of Force.String; ok is false for any other text.
+func ParseForce(name string) (f Force, ok bool) { return actors.ParseForce(name) }
+
 // Override puts o in force on this engine. Errors: ErrInvalidRule, naming the
 // field; ErrTooManyOverrides.
 func (e *Engine) Override(o Override) error {
@@ -82,9 +85,6 @@ func (e *Engine) Overrides() []Override {
 	return all
 }
 
-// upstream is the author of what TripFor does.
-const upstream = "upstream"
-
 // MaxTrip is the longest that TripFor trips a route: an upstream that says
 // "come back next year" must not be believed for that long.
 const MaxTrip = time.Hour
@@ -95,19 +95,19 @@ const MaxTrip = time.Hour
 // lasts longer already stays too. Errors: ErrInvalidRule; ErrTooManyOverrides.
 func (r *Route) TripFor(d time.Duration, reason string) error {
 	e := r.eng
-	o := Override{Route: r.name, Mode: ForceOpen, TTL: min(d, MaxTrip), By: upstream, Reason: reason}
+	o := Override{Route: r.name, Mode: ForceOpen, TTL: min(d, MaxTrip), By: ByUpstream, Reason: reason}
 	if err := checkOverride(&o); err != nil {
 		return err
 	}
 	if u := r.actor.Load().Rules(); u != nil {
 		// Every answer of an ailing callee may say so: most need not wait here.
-		if _, now := u.At(e.sys.Now()); now != nil && (now.By != upstream || now.Until >= e.until(o.TTL)) {
+		if _, now := u.At(e.sys.Now()); now != nil && (now.By != ByUpstream || now.Until >= e.until(o.TTL)) {
 			return nil
 		}
 	}
 	e.ops.Lock()
 	defer e.ops.Unlock()
-	if was, had := e.book.overrides.Get(r.name); had && e.sys.Now() < was.Until && (was.By != upstream || was.Until >= e.until(o.TTL)) {
+	if was, had := e.book.overrides.Get(r.name); had && e.sys.Now() < was.Until && (was.By != ByUpstream || was.Until >= e.until(o.TTL)) {
 		return nil
 	}
 	return e.override(&o)

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/atrion-io/atrion/actors"
 	"github.com/atrion-io/atrion/internal/meter"
@@ -84,6 +83,7 @@ func ParseBanOn(name string) (o BanOn, ok bool) {
 const (
 	MaxBanRules      = 16
 	MaxRouteSettings = 10_000
+	MaxWithin        = 24 * time.Hour // of a BanRule
 )
 
 // live is what requests read of the settings.
@@ -185,7 +185,7 @@ func (e *Engine) compile(s *Settings) (*compiled, error) {
 			wrong(field+"On", uint8(r.On), "OnRejected, OnFailed or OnBoth")
 		}
 		inRange(wrong, field+"Count", r.Count, 1, 1_000_000)
-		inRange(wrong, field+"Within", r.Within, time.Millisecond, 24*time.Hour)
+		inRange(wrong, field+"Within", r.Within, time.Millisecond, MaxWithin)
 		inRange(wrong, field+"For", r.For, MinTTL, MaxTTL)
 		if len(errs) == 0 {
 			c.live.rules = append(c.live.rules, e.banRule(r))
@@ -224,8 +224,11 @@ func (e *Engine) banRule(r BanRule) banRule {
 	return banRule{r, meter.New(ruleIdentities), max(int64(r.Within)/int64(r.Count), 1)}
 }
 
-// byRule is the author of the bans of rules.
-const byRule = "rule"
+// Authors that are nobody: of the bans of rules, and of what TripFor does.
+const (
+	ByRule     = "rule"
+	ByUpstream = "upstream"
+)
 
 // offended is offend for a request that was rejected with d.
 func (e *Engine) offended(subject Subject, d *Decision) {
@@ -256,7 +259,7 @@ func (e *Engine) offend(subject Subject, name string, what BanOn) {
 			what = "rejected or failed"
 		}
 		b := Ban{
-			Route: r.Route, Subject: string(subject), TTL: r.For, By: byRule,
+			Route: r.Route, Subject: string(subject), TTL: r.For, By: ByRule,
 			Reason: fmt.Sprintf("%d %s in %v", r.Count, what, r.Within),
 		}
 		select {
@@ -272,19 +275,9 @@ func (e *Engine) banByRule(b Ban) {
 	if e.subjects.of(b.Subject, b.Route, e.sys.Now()) != nil {
 		return // what was under way when it was banned
 	}
-	cause := fmt.Sprintf("subject %s, %s, for %v", b.Subject, b.Reason, b.TTL)
+	ev := actors.Event{Kind: actors.Banned, Route: b.Route, Cause: fmt.Sprintf("subject %s, %s, for %v", b.Subject, b.Reason, b.TTL)}
 	if err := e.Ban(b); err != nil {
-		cause = fmt.Sprintf("subject %s not banned: %v", b.Subject, err)
+		ev.Lost, ev.Cause = 1, fmt.Sprintf("subject %s not banned: %v", b.Subject, err)
 	}
-	e.sys.Tell(actors.Event{Kind: actors.Banned, Route: b.Route, Cause: cause})
-}
-
-// plainText reports whether s can be shown to people.
-func plainText(s string) bool {
-	for _, r := range s {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 {
-			return false
-		}
-	}
-	return utf8.ValidString(s)
+	e.sys.Tell(ev)
 }

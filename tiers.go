@@ -3,7 +3,8 @@ package atrion
 import (
 	"fmt"
 	"maps"
-	"strings"
+
+	"github.com/atrion-io/atrion/internal/text"
 )
 
 // MaxTiers is the most names that SetTiers takes.
@@ -17,7 +18,7 @@ func (e *Engine) SetTiers(volts map[string]float64) error {
 	}
 	for name, v := range volts {
 		switch {
-		case name == "" || len(name) > 32 || !visible(name):
+		case name == "" || len(name) > 32 || !text.Visible(name):
 			return ruleField("Tiers", fmt.Sprintf("%.48q", name), "names of 1 to 32 visible ASCII characters")
 		case !validVoltage(v):
 			return ruleField("Tiers."+name, fmt.Sprint(v), allowedVoltage)
@@ -36,9 +37,4 @@ func (e *Engine) tierVoltage(t Tier) float64 {
 		}
 	}
 	return t.Voltage()
-}
-
-// visible reports whether s is visible ASCII.
-func visible(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r >= 0x7f })
 }

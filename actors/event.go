@@ -48,7 +48,7 @@ type Event struct {
 	Time       int64        // ns on the system's clock
 	From, To   physics.Mode // of a Transition
 	Resistance float64      // ohms at the time of a Transition
-	Lost       int          // samples lost with a DeadLetter or Restart
+	Lost       int          // samples lost with a DeadLetter or Restart; 1: a caller that should be Banned is not
 	Cause      string       // why, in words
 }
 

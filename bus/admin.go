@@ -23,7 +23,7 @@ func (s *Service) explain(prefix string) micro.HandlerFunc {
 			if tier, ok := atrion.ParseTier(ask.Tier); ok && ask.Voltage == 0 {
 				ask.Voltage = tier.Voltage()
 			}
-			x, err = s.eng.Explain(route, ask.Voltage)
+			x, err = s.eng.Explain(route, ask.Voltage, atrion.Subject(ask.Subject))
 		}
 		if err != nil {
 			s.fail(req, wire.JSON, err)
@@ -35,12 +35,21 @@ func (s *Service) explain(prefix string) micro.HandlerFunc {
 
 func (s *Service) explanation(x *atrion.Explanation) wire.Explanation {
 	d := &x.Decision
-	return wire.Explanation{
+	answer := wire.Explanation{
 		Route: d.Route, Node: s.opts.Node, Law: x.Law, Allow: d.Allow, Reason: d.Reason.String(), Mode: d.Mode.String(),
 		Voltage: d.Voltage, Resistance: d.Resistance, Terms: wire.ExplanationTerms(d.Terms), Break: d.Break,
-		RetryAfterMs: d.RetryAfter.Milliseconds(), Inflight: x.Inflight, Shed: x.Shed,
-		LastSeenMs: max(x.LastSeen.Milliseconds(), -1), Revision: d.Revision, Text: x.String(),
+		RetryAfterMs: d.RetryAfter.Milliseconds(), Inflight: x.Inflight, Peers: x.Peers, Share: x.Share, Shed: x.Shed,
+		LastSeenMs: max(x.LastSeen.Milliseconds(), -1), Revision: d.Revision, Text: x.String(), Verdict: verdict(d),
 	}
+	if d.Ban != nil {
+		b := banOf(d)
+		answer.Ban = &b
+	}
+	if d.Override != nil {
+		o := overrideOf(d)
+		answer.Override = &o
+	}
+	return answer
 }
 
 // Health is what atrion.admin.health answers.
@@ -61,6 +70,9 @@ func (s *Service) Health() Health {
 	}
 	if trouble := s.opts.Trouble(); trouble != "" {
 		h.Degraded = append(h.Degraded, trouble)
+	}
+	if why := s.opts.Control.Degraded(); why != "" {
+		h.Degraded = append(h.Degraded, why)
 	}
 	if len(h.Degraded) > 0 {
 		h.Status = "degraded"

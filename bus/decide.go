@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/control"
 	"github.com/atrion-io/atrion/internal/hold"
 	"github.com/atrion-io/atrion/internal/wire"
 )
@@ -67,33 +68,34 @@ func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
 	}
 	var d atrion.Decision
 	var err error
-	permit := ""
+	permit, subject := "", atrion.Subject(ask.Subject)
 	if ask.Hold {
-		if permit, d, err = s.hold(route, t); err != nil {
+		if permit, d, err = s.hold(route, t, subject); err != nil {
 			return wire.Reply{}, err
 		}
-	} else if d, err = s.eng.Decide(route, t); err != nil && d.Route == "" {
+	} else if d, err = s.eng.Decide(route, t, subject); err != nil && d.Route == "" {
 		return wire.Reply{}, err
 	}
 	return wire.Reply{
 		Allow: d.Allow, Route: d.Route, Resistance: d.Resistance, Mode: d.Mode.String(), Reason: d.Reason.String(),
 		Terms: d.Terms, Voltage: d.Voltage, Break: d.Break, RetryAfterMs: uint64(d.RetryAfter.Milliseconds()),
 		Permit: permit, Node: s.opts.Node, Revision: d.Revision,
+		Verdict: verdict(&d), Ban: banOf(&d), Override: overrideOf(&d),
 	}, nil
 }
 
 // hold takes a seat, if the request may have one, under a name that the caller
 // can return it by. Telemetry that cannot be taken into account in time does not
 // stop it, as with a plain decision.
-func (s *Service) hold(name string, t atrion.Telemetry) (id string, d atrion.Decision, err error) {
-	if err := s.eng.Learn(name, t); errors.Is(err, atrion.ErrTooManyRoutes) || errors.Is(err, atrion.ErrClosed) {
-		return "", d, err
-	}
-	route, err := s.eng.Route(name)
+func (s *Service) hold(name string, t atrion.Telemetry, subject atrion.Subject) (id string, d atrion.Decision, err error) {
+	route, err := s.eng.RouteFor(subject, name)
 	if err != nil {
 		return "", d, err
 	}
-	var bid []atrion.AcquireOption
+	if err := s.eng.Learn(name, t); errors.Is(err, atrion.ErrClosed) {
+		return "", d, err
+	}
+	bid := []atrion.AcquireOption{subject}
 	if t.Voltage != 0 {
 		bid = append(bid, atrion.Voltage(t.Voltage))
 	}
@@ -150,9 +152,18 @@ func errorReply(err error) *wire.ErrorReply {
 		e.Field, e.Value, e.Allowed = onWire.Field, onWire.Value, onWire.Allowed
 	case errors.As(err, &inEngine):
 		e.Field, e.Value, e.Allowed = inEngine.Field, inEngine.Value, inEngine.Allowed
+		if errors.Is(err, atrion.ErrInvalidRule) {
+			e.Field = strings.ToLower(e.Field)
+		}
+	case errors.Is(err, control.ErrConflict):
+		e.Code = 409
+	case errors.Is(err, control.ErrNotFound):
+		e.Code = 404
+	case errors.Is(err, control.ErrUnavailable):
+		e.Code = 503
 	case errors.Is(err, atrion.ErrUnknownRoute):
 		e.Code = 404
-	case errors.Is(err, atrion.ErrTooManyRoutes), errors.Is(err, hold.ErrFull):
+	case errors.Is(err, atrion.ErrTooManyRoutes), errors.Is(err, hold.ErrFull), errors.Is(err, atrion.ErrTooManyBans), errors.Is(err, atrion.ErrTooManyOverrides):
 		e.Code = 429
 	case errors.Is(err, atrion.ErrClosed):
 		e.Code = 503

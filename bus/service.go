@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/control"
 	"github.com/atrion-io/atrion/internal/hold"
 	"github.com/atrion-io/atrion/internal/wire"
 )
@@ -26,6 +28,10 @@ type Options struct {
 	// Trouble, if set, says in one line what is wrong around the service, ""
 	// for nothing, which makes its health degraded. It does no I/O.
 	Trouble func() string
+
+	// Control puts in force what operators say; the service runs it, and Drain
+	// closes it. Default: one that keeps nothing beyond this process.
+	Control *control.Controller
 
 	// HoldTTL is how long a held permit lives without telemetry that ends it.
 	// Default 2 s.
@@ -99,6 +105,10 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 	opts = opts.withDefaults()
 	s := &Service{eng: eng, opts: opts, decisions: decisions, telemetry: telemetry, stop: make(chan struct{})}
 	s.holds = hold.New(opts.MaxHolds, int64(opts.HoldTTL))
+	if opts.Control == nil {
+		s.opts.Control = control.New(eng, &control.Memory{}, control.Options{Node: opts.Node, Logger: opts.Logger})
+	}
+	s.opts.Control.Audit(s.audit)
 
 	var err error
 	s.micro, err = micro.AddService(decisions, micro.Config{
@@ -112,6 +122,11 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 	if err != nil {
 		return nil, fmt.Errorf("bus: register the micro service: %w", err)
 	}
+	// What operators said before is in force before the first answer, if it can
+	// be had at once.
+	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout)
+	s.opts.Control.Run(ctx)
+	cancel()
 	limits := micro.WithEndpointPendingLimits(opts.PendingMessages, opts.PendingBytes)
 	endpoints := []endpoint{
 		{"route", RoutePrefix + ".>", s.decide(RoutePrefix)},
@@ -131,6 +146,12 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 		if err := s.micro.AddEndpoint(e.name, s.answering(e.handler), micro.WithEndpointSubject(e.subject), limits); err != nil {
 			_ = s.micro.Stop()
 			return nil, fmt.Errorf("bus: endpoint %s: %w", e.subject, err)
+		}
+	}
+	for _, op := range s.operations() {
+		if err := s.micro.AddEndpoint(strings.ReplaceAll(op.name, ".", "-"), s.operate(op.run), micro.WithEndpointSubject(AdminPrefix+"."+op.name), limits); err != nil {
+			_ = s.micro.Stop()
+			return nil, fmt.Errorf("bus: endpoint %s.%s: %w", AdminPrefix, op.name, err)
 		}
 	}
 	// One wildcard subscription, not one per route: a subscription is 4 KB and
@@ -158,6 +179,9 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 	return s, nil
 }
 
+// controlTimeout is how long Serve waits for what operators said before.
+const controlTimeout = 500 * time.Millisecond
+
 // Drain stops taking messages, works off and answers those that have arrived,
 // and closes the two connections. When ctx ends first the rest is cut off, and
 // the error says so. It may be called again.
@@ -176,6 +200,7 @@ func (s *Service) Drain(ctx context.Context) error {
 		wg.Go(func() { cut[i] = drain(ctx, nc) })
 	}
 	wg.Wait()
+	cut = append(cut, s.opts.Control.Close(ctx))
 	s.holds.DropAll()
 	s.events.Close()
 	if err := errors.Join(cut...); err != nil {

@@ -7,6 +7,7 @@ const (
 	TelemetryPrefix = wire.TelemetryPrefix
 	RoutePrefix     = wire.RoutePrefix
 	ExplainPrefix   = wire.ExplainPrefix
+	AdminPrefix     = wire.AdminPrefix
 	HealthSubject   = wire.HealthSubject
 	EventPrefix     = wire.EventPrefix
 	RefusedSubject  = wire.RefusedSubject

@@ -80,6 +80,7 @@ func askCommand(ctx context.Context, io stdio, args []string) error {
 	fs.Float64Var(&q.Voltage, "voltage", 0, "`volts` bid (default: the node's)")
 	fs.StringVar(&q.Tier, "tier", "", "`tier` instead of a voltage: critical, high, normal, low or bulk")
 	fs.IntVar(&q.Retry, "retry", 0, "this is the n-th `try` after the first, which bids less (0..100)")
+	fs.StringVar(&q.Subject, "subject", "", "`who` asks: what bans go by")
 	fs.BoolVar(&q.Hold, "hold", false, "take a seat; \"report --permit\" returns it")
 	asJSON := fs.Bool("json", false, "print JSON")
 	rest, err := parseFlags(fs, args, 1)
@@ -114,6 +115,12 @@ func printDecision(io stdio, d client.Decision) {
 	}
 	fmt.Fprintf(io.out, "%s  V=%.4g R=%.4g (base %.4g + pressure %.4g + momentum %.4g + scar %.4g)  %s, %s, node %s\n",
 		verb, d.Voltage, d.Resistance, d.Terms.Base, d.Terms.Pressure, d.Terms.Momentum, d.Terms.Scar, d.Mode, d.Reason, d.Node)
+	if b := d.Ban; b.By != "" {
+		fmt.Fprintf(io.out, "ban of %s on %s by %s (%s)\n", orAll(b.Subject), orAll(b.Route), b.By, b.Reason)
+	}
+	if o := d.Override; o.By != "" {
+		fmt.Fprintf(io.out, "override of %s: %s by %s (%s); the law says %s\n", o.Route, o.Mode, o.By, o.Reason, cmp.Or(d.Verdict, d.Reason))
+	}
 	if d.RetryAfterMs > 0 {
 		fmt.Fprintf(io.out, "retry after %v\n", time.Duration(d.RetryAfterMs)*time.Millisecond)
 	}

@@ -171,9 +171,13 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	if err != nil {
 		return nil, err
 	}
+	operators, err := n.controller()
+	if err != nil {
+		return nil, err
+	}
 	semver, revision := version()
 	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{
-		Node: c.Node, Version: semver, Mode: string(c.mode()), Logger: log, HoldTTL: c.HoldTTL, Trouble: n.trouble,
+		Control: operators, Node: c.Node, Version: semver, Mode: string(c.mode()), Logger: log, HoldTTL: c.HoldTTL, Trouble: n.trouble,
 	})
 	if err != nil {
 		return nil, err

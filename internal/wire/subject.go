@@ -12,6 +12,7 @@ const (
 	TelemetryPrefix = "atrion.telemetry"
 	RoutePrefix     = "atrion.route"
 	ExplainPrefix   = "atrion.admin.explain"
+	AdminPrefix     = "atrion.admin"
 	HealthSubject   = "atrion.admin.health"
 	EventPrefix     = "atrion.event"
 	RefusedSubject  = "atrion.event.refused"

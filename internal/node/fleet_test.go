@@ -181,7 +181,7 @@ func TestSixthNodeJoins(t *testing.T) {
 		if err != nil {
 			return 0
 		}
-		return x.Limit
+		return x.Limit / x.Share // the fleet's
 	}
 	// Some load, so that there is something to learn: calls that take a while, and
 	// more of them than the limit that a route begins with.
@@ -205,7 +205,8 @@ func TestSixthNodeJoins(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := learned(sixth); math.Abs(got-want) > 0.2*want {
-		t.Errorf("the new node holds a limit of %v, the fleet %v", got, want)
+		x, err := sixth.Explain("r", 100)
+		t.Errorf("the new node holds a limit of %v, the fleet %v: %+v, %v", got, want, x, err)
 	}
 }
 

@@ -147,14 +147,14 @@ type census struct {
 	union   []uint64 // ranks of the peers
 	flow    float64  // arrivals of all, 1/s
 	before  float64  // of those who were there before, as last known
-	learner uint64   // rank of the node that learns: the first of those past slow start
+	learner uint64   // rank of the node that learns: the highest of those that know most
 	lead    *State   // what it said; nil: it is this node
 }
 
 func (s *State) census(t int64) census {
 	f := &s.fleet
 	c := census{flow: f.flow, before: f.flow, learner: f.rank}
-	past := s.probe.stage == steady
+	most := s.probe.knows()
 	for i := range f.peers {
 		p := &f.peers[i]
 		o := said(p)
@@ -169,11 +169,23 @@ func (s *State) census(t int64) census {
 		}
 		c.union = append(c.union, p.Rank)
 		c.flow += o.fleet.flow
-		if st := o.probe.stage == steady; st && !past || st == past && p.Rank > c.learner {
-			c.learner, past, c.lead = p.Rank, st, o
+		if n := o.probe.knows(); n > most || n == most && p.Rank > c.learner {
+			c.learner, most, c.lead = p.Rank, n, o
 		}
 	}
 	return c
+}
+
+// knows is how much a node has learned: nothing, something, or all that slow
+// start has to teach. Whoever is new must not teach the others.
+func (p *probe) knows() int {
+	switch {
+	case p.stage == steady:
+		return 2
+	case p.judged > 0:
+		return 1
+	}
+	return 0
 }
 
 // rescale changes the limit with who is there: whoever comes or goes takes the

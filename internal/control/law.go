@@ -73,7 +73,7 @@ func (l *laws) read(s *section) {
 }
 
 // outOfRange is how the laws say what is wrong with their parameters.
-var outOfRange = regexp.MustCompile(`^(\S+) is (.+?), (?:allowed |must )(.+)$`)
+var outOfRange = regexp.MustCompile(`^(\S+) is (.+?), (?:allowed |must be )(.+)$`)
 
 // ranges reports what a law says of its parameters, by the names they have in the
 // document.

@@ -39,7 +39,7 @@ type Document struct {
 // one with NewParser.
 type Parser struct {
 	base         Base
-	known, fresh map[any]physics.Law // of the last valid document, of this one
+	known, fresh map[string]physics.Law // of the last valid document, of this one
 }
 
 // NewParser returns a parser of documents on that base.
@@ -52,7 +52,7 @@ func (p *Parser) Parse(data []byte) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	p.fresh = map[any]physics.Law{}
+	p.fresh = map[string]physics.Law{}
 	r := &report{}
 	d := Document{JSON: t.appendTo(nil, "revision"), tree: t}
 	p.read(r.section("", t), &d)

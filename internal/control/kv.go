@@ -23,8 +23,10 @@ const (
 	// 20,000 bans and overrides of all sizes, three times over.
 	maxBytes = 64 << 20
 	maxValue = MaxDocument + 8<<10
-	// markerTTL is how long the bucket remembers that a key is gone.
-	markerTTL = time.Minute
+	// markerTTL is how long the bucket remembers that a key is gone. Where there
+	// is history no message may live for less than that, so it is the least there
+	// is; a watcher that was away reads the bucket anew and needs no markers.
+	markerTTL = MinTTL
 )
 
 // KVConfig configures a KV store. The zero value is valid.

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -88,7 +89,7 @@ func (l *laws) read(s *section) {
 }
 
 // outOfRange is how the laws say what is wrong with their parameters.
-var outOfRange = regexp.MustCompile(`^(\S+) is (.+?), (?:allowed |must )(.+)$`)
+var outOfRange = regexp.MustCompile(`^(\S+) is (.+?), (?:allowed |must be )(.+)$`)
 
 // ranges reports what a law says of its parameters, by the names they have in the
 // document.
@@ -138,9 +139,9 @@ func snake(field string) string {
 // law is the one of that name with its parameters, the same as before if nothing
 // about it has changed: routes then need not be told.
 func (p *Parser) law(l *laws) (law physics.Law, err error) {
-	var key any = l.Ohmic
+	key := fmt.Sprintf("%+v", l.Ohmic) // with lanes it is no map's key itself
 	if p.base.Law == classic.Name {
-		key = l.Classic
+		key = fmt.Sprintf("%+v", l.Classic)
 	}
 	if law, ok := p.known[key]; ok {
 		p.fresh[key] = law

@@ -24,7 +24,8 @@ type Engine struct {
 
 	// What decisions read beside routes, without a lock.
 	live     atomic.Pointer[live]
-	tiers    atomic.Pointer[map[string]float64]
+	tiers    atomic.Pointer[tierTable]
+	quota    *quota // nil: no guard
 	subjects subjects
 
 	applying sync.Mutex // held through Apply
@@ -39,12 +40,14 @@ type Engine struct {
 // field. With a provider it waits StartTimeout at most for the stored states; a
 // provider that is away is logged, not an error.
 func New(cfg Config) (*Engine, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	cfg = cfg.withDefaults()
 	if cfg.Law == nil {
-		law, err := ohmic.New(ohmic.DefaultConfig())
+		constants := ohmic.DefaultConfig()
+		constants.Lanes = cfg.FloorLanes()
+		law, err := ohmic.New(constants)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +55,8 @@ func New(cfg Config) (*Engine, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.StartTimeout)
 	defer cancel()
-	e := &Engine{cfg: cfg, banning: make(chan struct{}, banners)}
+	e := &Engine{cfg: cfg, banning: make(chan struct{}, banners), quota: cfg.Quota.start(cfg.Clock)}
+	e.setTiers(cfg.Tiers)
 	e.subjects.seed, e.book.clock = maphash.MakeSeed(), cfg.Clock
 	e.live.Store(&live{voltage: cfg.Voltage})
 	e.makers = meter.New(makers)
@@ -115,8 +119,8 @@ func (e *Engine) mayMake(subject Subject, name string) error {
 
 // Decide tells the route of that name what was observed, waits until that is
 // taken into account, and answers whether a request of t.Voltage (0: the
-// default), or as the options say, may pass. Telemetry that gives no measurement is only a question,
-// and is answered at once.
+// default), or of what the options say, may pass. Telemetry that gives no
+// measurement is only a question, and is answered at once.
 //
 // If the telemetry cannot be taken into account within AskTimeout the decision
 // is still given, on what is known, with an error that says so. For other
@@ -165,6 +169,7 @@ func (e *Engine) Learn(name string, t Telemetry) error {
 // Allow answers whether a request of that voltage may pass on the route of that
 // name, and nothing else; see Route.Allow for something faster still.
 func (e *Engine) Allow(name string, voltage float64) (bool, error) {
+	voltage, _ = e.quota.cap(voltage, "")
 	for !e.sys.Closed() {
 		a, err := e.sys.Route(name)
 		if err != nil {
@@ -197,6 +202,7 @@ func (e *Engine) decide(name string, ask *bid) (Decision, error) {
 			d, ok = decision(a.Name(), ask.voltage, ruling, terms, p), true
 		}
 		if ok {
+			d.Capped = ask.capped
 			if !d.Allow {
 				e.offended(ask.subject, &d)
 			}

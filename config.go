@@ -41,6 +41,20 @@ type Config struct {
 	// Range: above 0, at most 1e9. Raising it makes such requests harder to shed.
 	Voltage float64
 
+	// Tiers are named voltages of one's own, beside those that every engine has:
+	// 1 to 32 visible ASCII characters to volts. Default none, at most 32. A
+	// request names one with Lane. Engine.SetTiers changes them later.
+	Tiers map[string]float64
+
+	// Floors are the least shares of what a callee serves that the lanes of
+	// tiers get while they ask for so much: what bids no more than the tier and
+	// more than the next lower one. Default none. Range: above 0, together at
+	// most 0.9. They need the default law; one of your own has ohmic.Config.Lanes.
+	Floors map[string]float64
+
+	// Quota bounds how often one identity may bid high. Default: no guard.
+	Quota Quota
+
 	// MaxRoutes bounds the routes held at a time. Default 1,000,000. Range: 1
 	// to 16,777,216. When it is reached, idle healthy routes give way; if none
 	// can, new routes are refused with ErrTooManyRoutes. An idle route costs
@@ -140,9 +154,10 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// validate returns nil, or one error that names every wrong field with its
-// value and range.
-func (c *Config) validate() error {
+// Validate returns nil, or one ErrInvalidConfig that names every wrong field with
+// its value and range. New does the same.
+func (c Config) Validate() error {
+	c = c.withDefaults()
 	var errs []error
 	add := func(field string, value any, allowed string) {
 		errs = append(errs, &FieldError{Field: field, Value: fmt.Sprint(value), Allowed: allowed})
@@ -150,6 +165,12 @@ func (c *Config) validate() error {
 	if !(c.Voltage > 0 && c.Voltage <= MaxVoltage) {
 		add("Voltage", c.Voltage, allowedVoltage)
 	}
+	if err := checkTiers(c.Tiers); err != nil {
+		errs = append(errs, err)
+	} else if err := c.checkFloors(); err != nil {
+		errs = append(errs, err)
+	}
+	c.Quota.validate(add)
 	ranged(add, "MaxRoutes", c.MaxRoutes, 1, 1<<24)
 	ranged(add, "NewRoutes", c.NewRoutes, 1, 1_000_000)
 	ranged(add, "MaxBans", c.MaxBans, 1, 1_000_000)

@@ -51,7 +51,8 @@ type Decision struct {
 	Reason     Reason
 	Verdict    Reason // what would be the Reason if nothing but the law, or in shadow a ban, had a say
 	Mode       Mode
-	Voltage    float64 // volts the request bid
+	Voltage    float64 // volts the request bid, or was judged at
+	Capped     bool    // it bid more: its identity's quota is used up, see Config.Quota
 	Resistance float64 // ohms: Terms.Sum()
 	Terms      Terms
 	Break      float64       // ohms at which the route trips; 0: the law has none
@@ -75,8 +76,12 @@ func (d Decision) String() string {
 	case Faulty, Banned, Overridden, Disabled, Shadowed, Bypassed:
 		sign = "whatever"
 	}
-	return fmt.Sprintf("%s %s: V=%.4g %s R=%.4g ohm (base %.4g + pressure %.4g + momentum %.4g + scar %.4g), %s, %s",
-		d.Route, verb, d.Voltage, sign, d.Resistance,
+	capped := ""
+	if d.Capped {
+		capped = " (capped)"
+	}
+	return fmt.Sprintf("%s %s: V=%.4g%s %s R=%.4g ohm (base %.4g + pressure %.4g + momentum %.4g + scar %.4g), %s, %s",
+		d.Route, verb, d.Voltage, capped, sign, d.Resistance,
 		d.Terms.Base, d.Terms.Pressure, d.Terms.Momentum, d.Terms.Scar, d.Mode, d.Reason)
 }
 
@@ -120,6 +125,9 @@ func (d Decision) Explain() string {
 		fmt.Fprintf(&b, ", trips at %.4g ohms", d.Break)
 	}
 	b.WriteByte('.')
+	if d.Capped {
+		b.WriteString(" It bid more, and whoever asked has used up the quota of such bids.")
+	}
 	if d.RetryAfter > 0 && d.ExpiresIn == 0 {
 		fmt.Fprintf(&b, " Asking again may help in %v.", d.RetryAfter.Round(time.Millisecond))
 	}

@@ -111,7 +111,7 @@ var ErrUnknownRoute = errors.New("atrion: unknown route")
 // no trace: it neither creates the route
 // (ErrUnknownRoute) nor counts as demand.
 func (e *Engine) Explain(name string, voltage float64, options ...AcquireOption) (Explanation, error) {
-	ask, err := e.bid(cmp.Or(voltage, e.live.Load().voltage), options)
+	ask, err := e.wants(cmp.Or(voltage, e.live.Load().voltage), options)
 	if err != nil {
 		return Explanation{}, err
 	}

@@ -102,6 +102,7 @@ func (r *Route) obey(a *actors.Route, ask *bid, p *Permit, d *Decision) (err err
 	if !ok {
 		return nil, false
 	}
+	said.Capped = ask.capped
 	if seat.Calls > 0 {
 		r.seat(p, a, seat, ask)
 	}
@@ -123,28 +124,37 @@ func (r *Route) seat(p *Permit, a *actors.Route, seat actors.Seat, ask *bid) {
 
 func (r *Route) explain(a *actors.Route, ask *bid, why *actors.Answer) Decision {
 	ruling, terms, snapshot := a.Explain(why)
-	return decision(r.name, ask.voltage, ruling, terms, snapshot)
+	d := decision(r.name, ask.voltage, ruling, terms, snapshot)
+	d.Capped = ask.capped
+	return d
 }
 
 // Decide answers whether a request of that voltage would pass now, without
 // taking a seat. A voltage that is NaN or not above 0 never passes. It takes no
 // lock, does no I/O and allocates nothing. On a closed engine it answers from
-// the last state.
-func (r *Route) Decide(voltage float64) Decision {
+// the last state. Under Config.Quota it bids for nobody in particular.
+func (r *Route) Decide(voltage float64) (d Decision) {
+	ask := bid{}
+	ask.voltage, ask.capped = r.eng.quota.cap(voltage, "")
+	d = r.decide(&ask)
+	d.Capped = ask.capped
+	return d
+}
+
+func (r *Route) decide(ask *bid) Decision {
 	a := r.actor.Load()
 	for {
 		if a.Ruled() {
-			ask := bid{voltage: voltage}
-			o := r.eng.order(a, &ask)
-			if d, _, ok := r.eng.obeyed(a, &o, voltage, false); ok {
+			o := r.eng.order(a, ask)
+			if d, _, ok := r.eng.obeyed(a, &o, ask.voltage, false); ok {
 				return d
 			}
-		} else if ruling, terms, p := a.Decide(voltage); p != nil {
-			return decision(r.name, voltage, ruling, terms, p)
+		} else if ruling, terms, p := a.Decide(ask.voltage); p != nil {
+			return decision(r.name, ask.voltage, ruling, terms, p)
 		}
 		next, err := r.renew()
 		if err != nil {
-			return r.unknown(voltage)
+			return r.unknown(ask.voltage)
 		}
 		a = next
 	}
@@ -152,12 +162,13 @@ func (r *Route) Decide(voltage float64) Decision {
 
 // Allow is Decide for callers who only need the answer, in less time.
 func (r *Route) Allow(voltage float64) bool {
+	voltage, _ = r.eng.quota.cap(voltage, "")
 	if a := r.actor.Load(); !a.Ruled() {
 		if allow, ok := a.Allow(voltage); ok {
 			return allow
 		}
 	}
-	return r.Decide(voltage).Allow
+	return r.decide(&bid{voltage: voltage}).Allow
 }
 
 // unknown is the decision for a route that was passivated while there is no room

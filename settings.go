@@ -3,8 +3,8 @@ package atrion
 import (
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"maps"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -19,7 +19,7 @@ import (
 type Settings struct {
 	// Voltage is bid by requests that name none. 0: Config.Voltage.
 	Voltage float64
-	// Tiers are what requests of a tier bid, see SetTiers. Nil: as always.
+	// Tiers are what requests of a tier bid, over those of Config.Tiers.
 	Tiers map[string]float64
 	// Law decides, instead of Config.Law, of whose kind it must be. Nil: that.
 	Law physics.Law
@@ -103,10 +103,15 @@ func (e *Engine) Apply(s Settings) error {
 	if err != nil {
 		return err
 	}
-	// The one place where tiers come from settings.
-	if err := e.SetTiers(s.Tiers); err != nil {
+	if err := checkTiers(s.Tiers); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 	}
+	tiers := maps.Clone(e.cfg.Tiers)
+	if tiers == nil {
+		tiers = map[string]float64{}
+	}
+	maps.Copy(tiers, s.Tiers)
+	e.setTiers(tiers)
 	e.live.Store(&fresh.live)
 	e.sys.SetRegime(fresh.regime)
 	e.book.mu.Lock()

@@ -262,7 +262,7 @@ func TestWrongSettingsChangeNothing(t *testing.T) {
 			t.Errorf("the error lacks %q:\n%v", want, err)
 		}
 	}
-	if err := e.Apply(atrion.Settings{Voltage: 44, Tiers: map[string]float64{"high": math.NaN()}}); !errors.Is(err, atrion.ErrInvalidConfig) || !strings.Contains(err.Error(), "Tiers.high is NaN") {
+	if err := e.Apply(atrion.Settings{Voltage: 44, Tiers: map[string]float64{"high": math.NaN()}}); !errors.Is(err, atrion.ErrInvalidConfig) || !strings.Contains(err.Error(), `Tiers["high"] is NaN`) {
 		t.Errorf("%v", err)
 	}
 	r := newRoute(t, e, "r")

@@ -1,9 +1,7 @@
 package atrion
 
-import "cmp"
-
-// AcquireOption changes one Acquire or Do. Options are Voltage, Tier, Retry,
-// Subject and Bypass.
+// AcquireOption changes one Acquire, Do or Decide. Options are Voltage, Tier,
+// Lane, Retry, Subject and Bypass.
 type AcquireOption interface{ acquireOption() }
 
 // Voltage is what a request bids, in volts: above 0, at most 1e9. Only ratios
@@ -89,22 +87,26 @@ func ParseTier(name string) (t Tier, ok bool) {
 	return 0, false
 }
 
-// Bid is what the n-th retry of a request of that voltage (0: the engine's
-// default) bids, in volts.
-func (e *Engine) Bid(voltage float64, n Retry) float64 {
-	return cmp.Or(voltage, e.live.Load().voltage) * retryBid(n)
-}
-
 // bid is what a request's options come to.
 type bid struct {
 	voltage float64
 	subject Subject
 	bypass  bool
+	capped  bool // it asked for more than its quota allows
 }
 
-// bid returns what the options ask for, the last one winning; voltage is what
+// bid is wants within the identity's quota, of which it takes.
+func (e *Engine) bid(voltage float64, options []AcquireOption) (bid, error) {
+	b, err := e.wants(voltage, options)
+	if err == nil {
+		b.voltage, b.capped = e.quota.cap(b.voltage, b.subject)
+	}
+	return b, err
+}
+
+// wants returns what the options ask for, the last one winning; voltage is what
 // they bid if they do not say.
-func (e *Engine) bid(voltage float64, options []AcquireOption) (b bid, err error) {
+func (e *Engine) wants(voltage float64, options []AcquireOption) (b bid, err error) {
 	b.voltage = voltage
 	share := 1.0
 	// A type switch rather than a method call: a call through the interface
@@ -115,6 +117,10 @@ func (e *Engine) bid(voltage float64, options []AcquireOption) (b bid, err error
 			b.voltage = float64(o)
 		case Tier:
 			b.voltage = e.tierVoltage(o)
+		case Lane:
+			if b.voltage, err = e.LaneVoltage(o); err != nil {
+				return bid{}, err
+			}
 		case Retry:
 			share = retryBid(o)
 		case Subject:

@@ -20,9 +20,11 @@ func (s *Service) explain(prefix string) micro.HandlerFunc {
 		}
 		var x atrion.Explanation
 		if err == nil {
-			if tier, ok := atrion.ParseTier(ask.Tier); ok && ask.Voltage == 0 {
-				ask.Voltage = tier.Voltage()
+			if ask.Tier != "" && ask.Voltage == 0 {
+				ask.Voltage, err = s.eng.LaneVoltage(atrion.Lane(ask.Tier))
 			}
+		}
+		if err == nil {
 			x, err = s.eng.Explain(route, ask.Voltage, atrion.Subject(ask.Subject))
 		}
 		if err != nil {

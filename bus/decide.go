@@ -27,6 +27,9 @@ func (s *Service) decide(prefix string) micro.HandlerFunc {
 			err = wire.DecodeRequest(data, &ask)
 		}
 		if err == nil {
+			err = s.headers(req.Headers(), &ask)
+		}
+		if err == nil {
 			route, err = wire.RouteFromSubject(prefix, req.Subject())
 		}
 		var reply wire.Reply
@@ -56,38 +59,49 @@ func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
 		t = telemetry(ask.Telemetry)
 	}
 	// What is asked for beats what the telemetry was measured with.
-	switch {
-	case ask.Voltage != 0:
+	if ask.Voltage != 0 {
 		t.Voltage = ask.Voltage
-	case ask.Tier != "":
-		tier, _ := atrion.ParseTier(ask.Tier)
-		t.Voltage = tier.Voltage()
 	}
-	if ask.Retry > 0 {
-		t.Voltage = s.eng.Bid(t.Voltage, atrion.Retry(ask.Retry))
-	}
+	bid := bids(ask)
 	var d atrion.Decision
 	var err error
 	permit, subject := "", atrion.Subject(ask.Subject)
 	if ask.Hold {
-		if permit, d, err = s.hold(route, t, subject); err != nil {
+		if permit, d, err = s.hold(route, t, subject, bid); err != nil {
 			return wire.Reply{}, err
 		}
-	} else if d, err = s.eng.Decide(route, t, subject); err != nil && d.Route == "" {
+	} else if d, err = s.eng.Decide(route, t, bid...); err != nil && d.Route == "" {
 		return wire.Reply{}, err
+	}
+	if d.Capped {
+		s.counters.capped.Add(1)
 	}
 	return wire.Reply{
 		Allow: d.Allow, Route: d.Route, Resistance: d.Resistance, Mode: d.Mode.String(), Reason: d.Reason.String(),
 		Terms: d.Terms, Voltage: d.Voltage, Break: d.Break, RetryAfterMs: uint64(d.RetryAfter.Milliseconds()),
-		Permit: permit, Node: s.opts.Node, Revision: d.Revision,
+		Capped: d.Capped, Permit: permit, Node: s.opts.Node, Revision: d.Revision,
 		Verdict: verdict(&d), Ban: banOf(&d), Override: overrideOf(&d),
 	}, nil
+}
+
+// bids is what the request says of its bid, beside a voltage.
+func bids(ask *wire.Request) (bid []atrion.AcquireOption) {
+	if ask.Tier != "" && ask.Voltage == 0 {
+		bid = append(bid, atrion.Lane(ask.Tier))
+	}
+	if ask.Retry > 0 {
+		bid = append(bid, atrion.Retry(ask.Retry))
+	}
+	if ask.Subject != "" {
+		bid = append(bid, atrion.Subject(ask.Subject))
+	}
+	return bid
 }
 
 // hold takes a seat, if the request may have one, under a name that the caller
 // can return it by. Telemetry that cannot be taken into account in time does not
 // stop it, as with a plain decision.
-func (s *Service) hold(name string, t atrion.Telemetry, subject atrion.Subject) (id string, d atrion.Decision, err error) {
+func (s *Service) hold(name string, t atrion.Telemetry, subject atrion.Subject, bid []atrion.AcquireOption) (id string, d atrion.Decision, err error) {
 	route, err := s.eng.RouteFor(subject, name)
 	if err != nil {
 		return "", d, err
@@ -95,9 +109,8 @@ func (s *Service) hold(name string, t atrion.Telemetry, subject atrion.Subject) 
 	if err := s.eng.Learn(name, t); errors.Is(err, atrion.ErrClosed) {
 		return "", d, err
 	}
-	bid := []atrion.AcquireOption{subject}
 	if t.Voltage != 0 {
-		bid = append(bid, atrion.Voltage(t.Voltage))
+		bid = append([]atrion.AcquireOption{atrion.Voltage(t.Voltage)}, bid...) // the last one wins
 	}
 	permit, d, err := route.AcquireDecision(context.Background(), bid...)
 	if errors.Is(err, atrion.ErrRejected) {

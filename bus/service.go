@@ -33,6 +33,11 @@ type Options struct {
 	// closes it. Default: one that keeps nothing beyond this process.
 	Control *control.Controller
 
+	// TrustHeaders makes the headers Atrion-Tier and Atrion-Voltage of a decision
+	// request say what it bids, whatever its body says: for a bus on which only
+	// gateways of your own may ask. Otherwise they are ignored and counted.
+	TrustHeaders bool
+
 	// HoldTTL is how long a held permit lives without telemetry that ends it.
 	// Default 2 s.
 	HoldTTL time.Duration

@@ -549,9 +549,10 @@ func TestClient(t *testing.T) {
 	route, _ := r.eng.Route("a b")
 	r.eventually("the permit ended and both samples counted", func() bool { return route.Inflight() == 0 && r.eng.Stats().Samples == 3 })
 	var refused *client.Error
-	if _, err := c.Decide(ctx, "a b", client.Request{Voltage: 50, Tier: "nobility"}); err == nil {
-		t.Error("an unknown tier was sent")
+	if _, err := c.Decide(ctx, "a b", client.Request{Tier: "nobility"}); !errors.As(err, &refused) || refused.Field != "tier" || !strings.Contains(refused.Allowed, "critical, high, normal, low, bulk") {
+		t.Errorf("an unknown tier: %v", err)
 	}
+	refused = nil
 	if _, err := c.Decide(ctx, "", client.Request{}); err == nil || errors.As(err, &refused) {
 		t.Errorf("an empty route: %v", err)
 	}
@@ -559,5 +560,119 @@ func TestClient(t *testing.T) {
 	cancel()
 	if _, err := c.Decide(short, "r", client.Request{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
+	}
+}
+
+// Tiers of the node's own are known on the wire, and others are refused with the
+// list of those that are.
+func TestTiersOverTheBus(t *testing.T) {
+	r := newRig(t, atrion.Config{Tiers: map[string]float64{"gold": 300}}, bus.Options{})
+	for ask, want := range map[string]float64{
+		`{"tier": "gold"}`: 300, `{"tier": "gold", "voltage": 50}`: 50, `{"tier": "gold", "retry": 1}`: 240, `{"tier": "gold", "hold": true}`: 300,
+		`{"tier": "gold", "telemetry": {"v": 20, "l": 5}}`: 300, `{"telemetry": {"v": 20, "l": 5}}`: 20, `{"telemetry": {"v": 20, "l": 5}, "hold": true}`: 20,
+		`{"tier": "gold", "telemetry": {"v": 20, "l": 5}, "hold": true}`: 300,
+	} {
+		if got := r.ask("atrion.route.r", ask)["voltage"]; got != want {
+			t.Errorf("%s bid %v volts, want %v", ask, got, want)
+		}
+	}
+	for _, subject := range []string{"atrion.route.r", "atrion.admin.explain.r"} {
+		if got := r.ask(subject, `{"tier": "gold"}`)["voltage"]; got != 300. {
+			t.Errorf("%s: %v volts", subject, got)
+		}
+		m := r.request(subject, []byte(`{"tier": "silver"}`))
+		if m.Header.Get("Nats-Service-Error-Code") != "400" || !strings.Contains(string(m.Data), "critical, gold, high, normal, low, bulk") {
+			t.Errorf("%s with an unknown tier answered %q", subject, m.Data)
+		}
+	}
+}
+
+// Headers say what a request bids where the node trusts them, whatever the body
+// says, and are ignored and counted where it does not.
+func TestBidsInHeaders(t *testing.T) {
+	trusting := newRig(t, atrion.Config{Tiers: map[string]float64{"gold": 300}}, bus.Options{TrustHeaders: true})
+	wary := newRig(t, atrion.Config{}, bus.Options{})
+	ask := func(r *rig, body string, headers ...string) (volts any, m *nats.Msg) {
+		t.Helper()
+		m = nats.NewMsg("atrion.route.r")
+		m.Data = []byte(body)
+		for i := 0; i < len(headers); i += 2 {
+			m.Header.Set(headers[i], headers[i+1])
+		}
+		m, err := r.nc.RequestMsg(m, 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v map[string]any
+		if err := json.Unmarshal(m.Data, &v); err != nil {
+			t.Fatal(err)
+		}
+		return v["voltage"], m
+	}
+	for _, x := range []struct {
+		body    string
+		headers []string
+		want    float64
+	}{
+		{`{"voltage": 20}`, nil, 20},
+		{`{"voltage": 20}`, []string{bus.TierHeader, "gold"}, 300},
+		{`{"tier": "critical", "retry": 1}`, []string{bus.TierHeader, "high"}, 160},
+		{``, []string{bus.VoltageHeader, "77.5"}, 77.5},
+		{`{"tier": "critical"}`, []string{bus.VoltageHeader, "20", bus.TierHeader, "gold"}, 20},
+		{`{"voltage": 20, "hold": true}`, []string{bus.TierHeader, "bulk"}, 25},
+		{`{"telemetry": {"v": 400, "l": 5}}`, []string{bus.TierHeader, "bulk"}, 25},
+	} {
+		if got, _ := ask(trusting, x.body, x.headers...); got != x.want {
+			t.Errorf("%s with %v bid %v, want %v", x.body, x.headers, got, x.want)
+		}
+	}
+	for _, bad := range [][]string{
+		{bus.VoltageHeader, "much"}, {bus.VoltageHeader, "0"}, {bus.VoltageHeader, "-1"}, {bus.VoltageHeader, "NaN"}, {bus.VoltageHeader, "1e10"}, {bus.TierHeader, "silver"},
+	} {
+		if _, m := ask(trusting, "", bad...); m.Header.Get("Nats-Service-Error-Code") != "400" {
+			t.Errorf("%v answered %q", bad, m.Data)
+		}
+	}
+	for _, h := range [][]string{{bus.TierHeader, "critical"}, {bus.VoltageHeader, "400"}, {bus.VoltageHeader, "much"}} {
+		if got, _ := ask(wary, `{"voltage": 20}`, h...); got != 20. {
+			t.Errorf("%v: %v volts on a node that does not trust headers", h, got)
+		}
+	}
+	if got, _ := ask(wary, ``, "Other", "400"); got != 100. {
+		t.Errorf("another header: %v volts", got)
+	}
+	if a, b := trusting.service.Stats().Untrusted, wary.service.Stats().Untrusted; a != 0 || b != 3 {
+		t.Errorf("%d and %d requests with headers that are not trusted, want 0 and 3", a, b)
+	}
+}
+
+// One identity may bid high so often and no more, with or without a permit.
+func TestQuotaOverTheBus(t *testing.T) {
+	r := newRig(t, atrion.Config{Quota: atrion.Quota{Above: 150, Rate: .01, Burst: 2}}, bus.Options{})
+	for i, x := range []struct {
+		ask    string
+		want   float64
+		capped any
+	}{
+		{`{"tier": "critical", "subject": "one"}`, 400, nil},
+		{`{"voltage": 300, "subject": "one", "hold": true}`, 300, nil},
+		{`{"tier": "critical", "subject": "one"}`, 150, true},
+		{`{"tier": "critical", "subject": "one", "hold": true}`, 150, true},
+		{`{"tier": "normal", "subject": "one"}`, 100, nil},
+		{`{"tier": "critical", "subject": "two"}`, 400, nil},
+		{`{"tier": "critical"}`, 400, nil},
+		{`{"tier": "critical", "telemetry": {"l": 5}}`, 400, nil},
+		{`{"tier": "critical"}`, 150, true},
+	} {
+		if got := r.ask("atrion.route.r", x.ask); got["voltage"] != x.want || got["capped"] != x.capped {
+			t.Errorf("%d, %s: %v volts, capped %v, want %v, %v", i, x.ask, got["voltage"], got["capped"], x.want, x.capped)
+		}
+	}
+	d, err := client.New(r.nc).Decide(context.Background(), "r", client.Request{Tier: "critical", Subject: "one"})
+	if err != nil || !d.Capped || d.Voltage != 150 {
+		t.Errorf("client: %+v, %v", d, err)
+	}
+	if got := r.service.Stats().Capped; got != 4 {
+		t.Errorf("%d capped, want 4", got)
 	}
 }

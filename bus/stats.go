@@ -8,6 +8,8 @@ type counters struct {
 	telemetryLost     atomic.Uint64
 	decisions         atomic.Uint64
 	shed              atomic.Uint64
+	capped            atomic.Uint64
+	untrusted         atomic.Uint64
 	refused           atomic.Uint64
 	unanswered        atomic.Uint64
 	unknownPermits    atomic.Uint64
@@ -23,6 +25,8 @@ type Stats struct {
 	TelemetryDropped  uint64 `json:"telemetryDropped"`  // messages dropped before us: we were too slow
 	Decisions         uint64 `json:"decisions"`         // requests on atrion.route
 	Shed              uint64 `json:"shed"`              // of them not allowed
+	Capped            uint64 `json:"capped"`            // judged at less than they bid: their identity's quota was used up
+	Untrusted         uint64 `json:"untrusted"`         // with a bid in headers that this node does not trust, and ignored
 	Refused           uint64 `json:"refused"`           // wrong messages, which changed nothing
 	Unanswered        uint64 `json:"unanswered"`        // answers that could not be sent
 	Holds             int    `json:"holds"`             // permits held now
@@ -37,7 +41,7 @@ func (s *Service) Stats() Stats {
 	st := Stats{
 		TelemetryMessages: c.telemetryMessages.Load(), TelemetrySamples: c.telemetrySamples.Load(),
 		TelemetryLost: c.telemetryLost.Load(), Decisions: c.decisions.Load(), Shed: c.shed.Load(),
-		Refused: c.refused.Load(), Unanswered: c.unanswered.Load(), Holds: s.holds.Count(),
+		Capped: c.capped.Load(), Untrusted: c.untrusted.Load(), Refused: c.refused.Load(), Unanswered: c.unanswered.Load(), Holds: s.holds.Count(),
 		HoldsExpired: c.holdsExpired.Load(), UnknownPermits: c.unknownPermits.Load(), EventsLost: c.eventsLost.Load(),
 	}
 	for _, sub := range s.subs {

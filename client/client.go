@@ -28,7 +28,7 @@ func New(nc *nats.Conn) *Client { return &Client{nc: nc} }
 // voltage.
 type Request struct {
 	Voltage   float64 // volts, over 0, at most 1e9; 0: Tier, or the node's default
-	Tier      string  // critical, high, normal, low or bulk
+	Tier      string  // critical, high, normal, low, bulk, or one of the node's own: 1 to 32 visible ASCII characters
 	Telemetry *Sample // taken into account before deciding
 	Retry     int     // the n-th try after the first, which bids less; 0 to 100
 	Hold      bool    // ask for a permit: a seat that a Sample naming it ends

@@ -78,9 +78,9 @@ func askCommand(ctx context.Context, io stdio, args []string) error {
 	var q client.Request
 	r.flags(fs)
 	fs.Float64Var(&q.Voltage, "voltage", 0, "`volts` bid (default: the node's)")
-	fs.StringVar(&q.Tier, "tier", "", "`tier` instead of a voltage: critical, high, normal, low or bulk")
+	fs.StringVar(&q.Tier, "tier", "", "`tier` instead of a voltage: critical, high, normal, low, bulk, or one of the node's own")
 	fs.IntVar(&q.Retry, "retry", 0, "this is the n-th `try` after the first, which bids less (0..100)")
-	fs.StringVar(&q.Subject, "subject", "", "`who` asks: what bans go by")
+	fs.StringVar(&q.Subject, "subject", "", "`who` asks: what bans and quotas go by")
 	fs.BoolVar(&q.Hold, "hold", false, "take a seat; \"report --permit\" returns it")
 	asJSON := fs.Bool("json", false, "print JSON")
 	rest, err := parseFlags(fs, args, 1)
@@ -113,8 +113,12 @@ func printDecision(io stdio, d client.Decision) {
 	if d.Allow {
 		verb = "pass"
 	}
-	fmt.Fprintf(io.out, "%s  V=%.4g R=%.4g (base %.4g + pressure %.4g + momentum %.4g + scar %.4g)  %s, %s, node %s\n",
-		verb, d.Voltage, d.Resistance, d.Terms.Base, d.Terms.Pressure, d.Terms.Momentum, d.Terms.Scar, d.Mode, d.Reason, d.Node)
+	capped := ""
+	if d.Capped {
+		capped = " (capped)"
+	}
+	fmt.Fprintf(io.out, "%s  V=%.4g%s R=%.4g (base %.4g + pressure %.4g + momentum %.4g + scar %.4g)  %s, %s, node %s\n",
+		verb, d.Voltage, capped, d.Resistance, d.Terms.Base, d.Terms.Pressure, d.Terms.Momentum, d.Terms.Scar, d.Mode, d.Reason, d.Node)
 	if b := d.Ban; b.By != "" {
 		fmt.Fprintf(io.out, "ban of %s on %s by %s (%s)\n", orAll(b.Subject), orAll(b.Route), b.By, b.Reason)
 	}

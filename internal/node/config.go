@@ -3,9 +3,11 @@ package node
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +43,10 @@ type Config struct {
 	Budget     int           // words in that time
 	Law        string
 	Voltage    float64
+	Tiers      map[string]float64 // names to volts
+	Floors     map[string]float64 // tiers to shares
+	Quota      atrion.Quota
+	TrustBids  bool // in headers
 	MaxRoutes  int
 	Mailbox    int
 	IdleAfter  time.Duration
@@ -109,6 +115,7 @@ type setting struct {
 	short string // the flag, where it is not made of the name
 
 	secret bool // only the file has it
+	block  bool // in the file: name { key: value ... }
 }
 
 // flag is the setting's name on the command line.
@@ -155,6 +162,13 @@ func (c *Config) settings() []setting {
 		whole("gossip.budget", "states written in a round, those about which others are most wrong first", &c.Budget),
 		text("law", "control law: ohmic (closed loop) or classic (as first published)", &c.Law),
 		number("voltage", "volts of requests that bid none", &c.Voltage),
+		pairs("tiers", "named voltages of your own, as gold=300,silver=150", &c.Tiers),
+		pairs("floors", "least shares of the callee that tiers get under overload, as low=0.15,bulk=0.1", &c.Floors),
+		number("quota.above", "volts that one identity may bid above only quota.rate times a second", &c.Quota.Above),
+		number("quota.rate", "bids above quota.above a second of one identity; 0: no guard", &c.Quota.Rate),
+		whole("quota.burst", "such bids at once; 0: a second's worth", &c.Quota.Burst),
+		whole("quota.identities", "identities that quotas are kept for at a time; 0: 65536", &c.Quota.Identities),
+		toggle("trust_headers", "the headers Atrion-Tier and Atrion-Voltage say what a request bids", &c.TrustBids),
 		whole("max_routes", "routes held at a time", &c.MaxRoutes),
 		whole("mailbox", "samples waiting per route", &c.Mailbox),
 		span("idle_after", "idle healthy routes are passivated after it", &c.IdleAfter),
@@ -218,6 +232,35 @@ func list(name, usage string, p *[]string) setting {
 func (s setting) as(flag string) setting {
 	s.short = flag
 	return s
+}
+
+// pairs is a setting of names with a number each: a block in the file.
+func pairs(name, usage string, p *map[string]float64) setting {
+	return setting{name: name, usage: usage, block: true,
+		set: func(v string) error {
+			if v == "" {
+				return nil
+			}
+			for _, item := range strings.Split(v, ",") {
+				key, value, ok := strings.Cut(item, "=")
+				x, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+				if key = strings.TrimSpace(key); !ok || key == "" || err != nil {
+					return fmt.Errorf("is %q (allowed: name=number, separated by commas)", v)
+				}
+				if *p == nil {
+					*p = map[string]float64{}
+				}
+				(*p)[key] = x
+			}
+			return nil
+		},
+		get: func() string {
+			var items []string
+			for _, key := range slices.Sorted(maps.Keys(*p)) {
+				items = append(items, fmt.Sprintf("%s=%g", key, (*p)[key]))
+			}
+			return strings.Join(items, ",")
+		}}
 }
 
 func toggle(name, usage string, p *bool) setting {
@@ -333,6 +376,12 @@ func (c *Config) Validate() error {
 	if !(c.Voltage > 0 && c.Voltage <= atrion.MaxVoltage) {
 		wrong("voltage", c.Voltage, "above 0, at most 1e+09")
 	}
+	if c.Law == classic.Name && len(c.Floors) > 0 {
+		wrong("floors", "set", "none under the law classic, which knows none")
+	}
+	if err := (atrion.Config{Tiers: c.Tiers, Floors: c.Floors, Quota: c.Quota}).Validate(); err != nil {
+		errs = append(errs, err)
+	}
 	if err := c.Classic.Validate(); err != nil {
 		errs = append(errs, err)
 	}
@@ -345,10 +394,11 @@ func within[T int | time.Duration](wrong func(string, any, string), name string,
 	}
 }
 
-// law makes the control law that the configuration names.
+// law makes the control law that the configuration names; nil: the engine's
+// default, ohmic.
 func (c *Config) law() (physics.Law, error) {
 	if c.Law == classic.Name {
 		return classic.New(c.Classic)
 	}
-	return ohmic.New(ohmic.DefaultConfig())
+	return nil, nil
 }

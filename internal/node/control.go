@@ -1,6 +1,7 @@
 package node
 
 import (
+	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/internal/control"
 	"github.com/atrion-io/atrion/physics/ohmic"
 )
@@ -8,10 +9,10 @@ import (
 // controller makes what operators change the running node with. What it holds is
 // kept where states are: in the NATS system, for all nodes, or nowhere.
 func (n *Node) controller() (*control.Controller, error) {
-	opts := control.Options{
-		Node: n.cfg.Node, Logger: n.log,
-		Base: control.Base{Law: n.cfg.Law, Ohmic: ohmic.DefaultConfig(), Classic: n.cfg.Classic},
-	}
+	base := control.Base{Law: n.cfg.Law, Ohmic: ohmic.DefaultConfig(), Classic: n.cfg.Classic}
+	floors := atrion.Config{Tiers: n.cfg.Tiers, Floors: n.cfg.Floors}
+	base.Ohmic.Lanes = floors.FloorLanes()
+	opts := control.Options{Node: n.cfg.Node, Logger: n.log, Base: base}
 	if n.cfg.State != "kv" {
 		return control.New(n.engine, &control.Memory{}, opts), nil
 	}

@@ -37,6 +37,9 @@ func (c *Config) load(path string) (digest string, err error) {
 			return
 		}
 		s, ok := known[name]
+		if block, key, dotted := strings.Cut(name, "."); dotted && known[block].block {
+			s, ok, value = known[block], true, key+"="+scalar(value)
+		}
 		if !ok {
 			errs = append(errs, fmt.Errorf("%s:%d: unknown setting %q", path, line, name))
 			return

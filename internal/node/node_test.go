@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/bus"
 	"github.com/atrion-io/atrion/physics/classic"
 )
@@ -178,11 +179,19 @@ func TestConfigFile(t *testing.T) {
 		max_routes: 5000
 		hold_ttl: "3s"
 		log { level: debug, format: json }
+		tiers { gold: 300, "silver": 150.5 }
+		floors { bulk: 0.1, gold: 0.2 }
+		quota { above: 150, rate: 2.5 }
+		trust_headers: true
 		classic { base_resistance: 12, slo { latency_ms: 80, error_rate: 0.02 }, tuner { window: 50 }, tuned: true }
 	`)
 	c, test, err := parseServe(stdio{nil, io.Discard, io.Discard}, []string{"-c", good, "--max-routes", "7"})
 	if err != nil || test {
 		t.Fatal(err)
+	}
+	if c.Tiers["gold"] != 300 || c.Tiers["silver"] != 150.5 || c.Floors["bulk"] != .1 || c.Floors["gold"] != .2 || len(c.Floors) != 2 ||
+		c.Quota != (atrion.Quota{Above: 150, Rate: 2.5}) || !c.TrustBids {
+		t.Errorf("tiers %v, floors %v, %+v", c.Tiers, c.Floors, c.Quota)
 	}
 	if c.Node != "edge-1" || c.MaxRoutes != 7 || c.HoldTTL != 3*time.Second || c.LogLevel != "debug" || c.Classic.BaseResistance != 12 ||
 		c.Classic.SLO.LatencyMs != 80 || c.Classic.SLO.ErrorRate != 0.02 || c.Classic.Tuner.Window != 50 || c.Voltage != 100 {
@@ -190,6 +199,17 @@ func TestConfigFile(t *testing.T) {
 	}
 	if out, errs, code := cli(t, "", "-t", "-c", good); code != exitOK || !strings.Contains(out, "valid") {
 		t.Errorf("-t: %q %q %d", out, errs, code)
+	}
+	for setting, want := range map[string]string{
+		"tiers { gold: much }": `bad tiers.conf:1: tiers.gold is "gold=much" (allowed: name=number`, "floors { gold: 0.1 }": "of no tier",
+		"floors { low: 0.1 }\nlaw: classic": "none under the law classic", "quota { rate: 1 }": "Quota.Above is 0", "tiers: 5": `tiers is "5"`,
+	} {
+		if _, errs, code := cli(t, "", "-t", "-c", write("bad tiers.conf", setting)); code != exitFail || !strings.Contains(errs, want) {
+			t.Errorf("%s: %q %d, want %q", setting, errs, code, want)
+		}
+	}
+	if c, _, err := parseServe(stdio{nil, io.Discard, io.Discard}, []string{"-c", good, "--tiers", "gold=250, iron=1"}); err != nil || c.Tiers["gold"] != 250 || c.Tiers["iron"] != 1 || c.Tiers["silver"] != 150.5 {
+		t.Errorf("tiers by flag: %v, %v", c.Tiers, err)
 	}
 	bad := write("bad.conf", "node: x\nlaw: classic\nlog {\n  level: loud\n  colour: red\n}\nhold_ttl: 3\nvoltage: many\n")
 	_, errs, code := cli(t, "", "serve", "-t", "-c", bad)
@@ -361,3 +381,29 @@ func waitFor(t *testing.T, what string, cond func() bool) {
 
 // decay is what the classic law leaves of a scar after d, at its default rate.
 func decay(d time.Duration) float64 { return math.Exp(-0.1 * d.Seconds()) }
+
+// Tiers, floors, quotas and trusted headers reach the engine and the bus.
+func TestTiersOfANode(t *testing.T) {
+	c := testConfig(t)
+	c.Law = "ohmic"
+	c.Tiers, c.Floors = map[string]float64{"gold": 300}, map[string]float64{"bulk": .1}
+	c.Quota = atrion.Quota{Above: 250, Rate: .001, Burst: 1}
+	n := startNode(t, c)
+	ask := func(args ...string) string {
+		t.Helper()
+		out, errs, code := cli(t, "", append([]string{"ask", "r", "-s", n.URL()}, args...)...)
+		if code != exitOK {
+			t.Fatalf("%v: %q %q %d", args, out, errs, code)
+		}
+		return out
+	}
+	if out := ask("--tier", "gold", "--subject", "one"); !strings.HasPrefix(out, "pass  V=300 ") {
+		t.Errorf("%q", out)
+	}
+	if out := ask("--tier", "gold", "--subject", "one"); !strings.HasPrefix(out, "pass  V=250 (capped) ") {
+		t.Errorf("%q", out)
+	}
+	if out, errs, code := cli(t, "", "ask", "r", "-s", n.URL(), "--tier", "iron"); code != exitFail || !strings.Contains(errs, "critical, gold, high") {
+		t.Errorf("an unknown tier: %q %q %d", out, errs, code)
+	}
+}

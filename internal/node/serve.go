@@ -166,7 +166,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	n.engine, err = atrion.New(atrion.Config{
 		Law: law, Provider: n.provider, Node: c.Node, Voltage: c.Voltage, MaxRoutes: c.MaxRoutes,
 		MailboxSize: c.Mailbox, IdleAfter: c.IdleAfter, FailClosed: c.FailClosed, Logger: log,
-		StartTimeout: loadTimeout, SaveInterval: c.Gossip, SaveBudget: c.Budget,
+		StartTimeout: loadTimeout, SaveInterval: c.Gossip, SaveBudget: c.Budget, Tiers: c.Tiers, Floors: c.Floors, Quota: c.Quota,
 	})
 	if err != nil {
 		return nil, err
@@ -178,6 +178,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	semver, revision := version()
 	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{
 		Control: operators, Node: c.Node, Version: semver, Mode: string(c.mode()), Logger: log, HoldTTL: c.HoldTTL, Trouble: n.trouble,
+		TrustHeaders: c.TrustBids,
 	})
 	if err != nil {
 		return nil, err

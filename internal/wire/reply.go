@@ -16,6 +16,7 @@ type Reply struct {
 	Reason       string        // reason: which rule decided
 	Terms        physics.Terms // terms: {base, pressure, momentum, scar}, ohms
 	Voltage      float64       // voltage: volts the request was judged by
+	Capped       bool          // capped: the request bid more than its identity's quota allows
 	Break        float64       // break: ohms at which the route trips; 0: none
 	RetryAfterMs uint64        // retryAfterMs: when asking again may help; 0: now, or unknown
 	Permit       string        // permit: to be ended by telemetry; "": none
@@ -87,7 +88,7 @@ func AppendReply(dst []byte, r *Reply, format Format) ([]byte, error) {
 	}
 	b := builder{dst: dst, format: format}
 	n := 11
-	for _, there := range [...]bool{r.Permit != "", r.Verdict != "", r.Ban != Ban{}, r.Override != Override{}} {
+	for _, there := range [...]bool{r.Capped, r.Permit != "", r.Verdict != "", r.Ban != Ban{}, r.Override != Override{}} {
 		if there {
 			n++
 		}
@@ -106,6 +107,9 @@ func AppendReply(dst []byte, r *Reply, format Format) ([]byte, error) {
 	b.float("scar", r.Terms.Scar)
 	b.close()
 	b.float("voltage", r.Voltage)
+	if r.Capped {
+		b.bool("capped", true)
+	}
 	b.float("break", r.Break)
 	b.uint("retryAfterMs", r.RetryAfterMs)
 	if r.Permit != "" {
@@ -212,6 +216,8 @@ func (w *walker) reply(r *Reply, e *ErrorReply) error {
 			err = w.terms(&r.Terms)
 		case "voltage":
 			err = w.finite("voltage", &r.Voltage)
+		case "capped":
+			r.Capped, err = w.flag(-1, "capped")
 		case "break":
 			err = w.finite("break", &r.Break)
 		case "retryAfterMs":

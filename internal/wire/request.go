@@ -8,13 +8,16 @@ import (
 // Request asks for a decision. The zero value asks with the route's defaults.
 type Request struct {
 	Voltage   float64 // voltage, v: volts, over 0, at most 1e9; 0: not given
-	Tier      string  // tier: critical, high, normal, low or bulk; "": not given
+	Tier      string  // tier: a named voltage, 1..32 visible ASCII characters; "": not given
 	Profile   string  // profile: 1..64 visible ASCII characters; "": not given
 	Telemetry *Sample // telemetry: a sample to take in before deciding; nil: none
 	Hold      bool    // hold: ask for a permit that telemetry ends
 	Retry     int     // retry: the n-th try after the first, 0..MaxRetry
 	Subject   string  // subject: who asks, 1..128 visible ASCII characters; "": not given
 }
+
+// MaxTier is the longest name of a tier, in bytes.
+const MaxTier = 32
 
 // MaxSubject is the longest name of a caller, in bytes.
 const MaxSubject = 128
@@ -24,12 +27,12 @@ const MaxRetry = 100
 
 const (
 	allowedRetry   = "0..100"
-	allowedTier    = "critical, high, normal, low, bulk"
+	allowedTier    = "1..32 visible ASCII characters"
 	allowedProfile = "1..64 visible ASCII characters"
 	allowedSubject = "1..128 visible ASCII characters"
 )
 
-// tiers by name, so that decoding one makes no string.
+// tiers are those that every node knows, so that decoding one makes no string.
 var tiers = [...]string{"critical", "high", "normal", "low", "bulk"}
 
 func tierOf(s []byte) string {
@@ -38,10 +41,10 @@ func tierOf(s []byte) string {
 			return t
 		}
 	}
-	return ""
+	return string(s)
 }
 
-func isTier(s []byte) bool    { return tierOf(s) != "" }
+func isTier(s []byte) bool    { return visible(s, MaxTier) }
 func isProfile(s []byte) bool { return visible(s, MaxProfile) }
 func isSubject(s []byte) bool { return visible(s, MaxSubject) }
 
@@ -163,7 +166,7 @@ func AppendRequest(dst []byte, r *Request, format Format) ([]byte, error) {
 		b.float("voltage", v)
 	}
 	if r.Tier != "" {
-		if tierOf([]byte(r.Tier)) == "" {
+		if !visible(r.Tier, MaxTier) {
 			return dst, wrongText("tier", r.Tier, allowedTier)
 		}
 		b.str("tier", r.Tier)

@@ -386,6 +386,7 @@ func TestRequest(t *testing.T) {
 		{m{}, Request{}},
 		{m{"voltage": 50}, Request{Voltage: 50}},
 		{m{"v": 0.5, "future": m{"a": 1}}, Request{Voltage: 0.5}},
+		{m{"tier": strings.Repeat("x", 32)}, Request{Tier: strings.Repeat("x", 32)}},
 		{m{"tier": "critical", "profile": "web", "hold": true, "telemetry": m{"l": 5, "e": 1}}, Request{Tier: "critical", Profile: "web", Hold: true, Telemetry: &s}},
 		{m{"hold": false}, Request{}},
 		{m{"retry": 3, "v": 100}, Request{Voltage: 100, Retry: 3}},
@@ -426,7 +427,9 @@ func TestRequestRefused(t *testing.T) {
 	}{
 		{m{"voltage": 0}, ErrField, []string{"wire: voltage is 0", "over 0"}},
 		{m{"v": "50"}, ErrField, []string{`voltage is "50"`}},
-		{m{"tier": "urgent"}, ErrField, []string{`tier is "urgent"`, "critical, high, normal, low, bulk"}},
+		{m{"tier": ""}, ErrField, []string{`tier is ""`, "1..32"}},
+		{m{"tier": "very urgent"}, ErrField, []string{`tier is "very urgent"`, "1..32 visible ASCII"}},
+		{m{"tier": strings.Repeat("x", 33)}, ErrField, []string{"tier is", "1..32"}},
 		{m{"tier": 1}, ErrField, []string{"tier is 1"}},
 		{m{"profile": ""}, ErrField, []string{`profile is ""`, "1..64"}},
 		{m{"profile": "a\tb"}, ErrField, []string{`profile is "a\tb"`}},
@@ -470,7 +473,7 @@ func TestRequestRefused(t *testing.T) {
 		}
 	}
 	for _, bad := range []Request{
-		{Voltage: -1}, {Voltage: math.NaN()}, {Voltage: math.Inf(1)}, {Tier: "x"}, {Profile: "\xff"}, {Retry: -1}, {Retry: 101}, {Subject: "a b"}, {Subject: strings.Repeat("s", 129)}, {Telemetry: &Sample{}},
+		{Voltage: -1}, {Voltage: math.NaN()}, {Voltage: math.Inf(1)}, {Tier: "x y"}, {Tier: strings.Repeat("x", 33)}, {Profile: "\xff"}, {Retry: -1}, {Retry: 101}, {Subject: "a b"}, {Subject: strings.Repeat("s", 129)}, {Telemetry: &Sample{}},
 	} {
 		if msg, err := AppendRequest([]byte("kept"), &bad, JSON); !errors.Is(err, ErrField) || string(msg) != "kept" {
 			t.Errorf("%+v: %q, %v", bad, msg, err)

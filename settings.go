@@ -3,8 +3,8 @@ package atrion
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"time"
 

@@ -34,8 +34,8 @@ type ClusterConfig struct {
 	TLS TLSFiles
 }
 
-// How soon a member that hangs is noticed: its share of the messages is lost
-// until then. The server's own default is half a minute and more.
+// How soon a member that hangs is noticed: what is sent to it is lost until then.
+// The server's own default is half a minute and more.
 const (
 	routePing     = time.Second
 	routePingsOut = 3

@@ -24,6 +24,7 @@ import (
 	"testing"
 	"time"
 
+	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
@@ -416,5 +417,46 @@ func TestTLSAndTheNodeRole(t *testing.T) {
 	joinedConfig.Access.Password = "wrong"
 	if _, err := Start(context.Background(), joinedConfig, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "does not know this node") {
 		t.Errorf("a wrong password: %v", err)
+	}
+}
+
+// A leaf that its hub knows, over TLS, is let in; one with another password, or
+// that does not trust the hub, is not, and says that it is cut off.
+func TestLeafOfAStranger(t *testing.T) {
+	t.Parallel()
+	addr := freeAddr(t)
+	_, port, err := splitAddr(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := certificates(t)
+	server := files
+	server.Verify = false
+	config, err := server.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hubOf(t, func(o *natsserver.Options) {
+		o.LeafNode.Port, o.LeafNode.Username, o.LeafNode.Password = port, "leaf", "secret"
+		o.LeafNode.TLSConfig, o.LeafNode.TLSTimeout = config, 5
+	})
+	start := func(name, password string, trusts bus.TLSFiles) *bus.Embedded {
+		e, err := bus.StartEmbedded(bus.EmbeddedConfig{Port: -1, ServerName: name, Memory: true, Leaf: &bus.LeafConfig{
+			Remotes: []string{"nats-leaf://" + addr}, User: "leaf", Password: bus.Secret(password), TLS: trusts, Domain: name,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { e.Close() })
+		return e
+	}
+	good := start("good", "secret", bus.TLSFiles{CA: files.CA})
+	bad := []*bus.Embedded{start("wrong", "guess", bus.TLSFiles{CA: files.CA}), start("distrusts", "secret", bus.TLSFiles{CA: certificates(t).CA})}
+	waitFor(t, "the leaf is in", func() bool { return good.Trouble() == "" })
+	time.Sleep(time.Second) // as long as the good one had, and more
+	for i, e := range bad {
+		if trouble := e.Trouble(); !strings.Contains(trouble, "cut off from its hub") || strings.Contains(trouble, "guess") {
+			t.Errorf("stranger %d: %q", i, trouble)
+		}
 	}
 }

@@ -234,9 +234,16 @@ func taken(t *testing.T) string {
 // JetStream.
 func hub(t *testing.T, leafPort int, store, domain string) *server.Server {
 	t.Helper()
-	o := &server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, StoreDir: store, JetStream: domain != "", JetStreamDomain: domain,
-		JetStreamMaxMemory: 1 << 28, JetStreamMaxStore: 4 << 30}
-	o.LeafNode.Host, o.LeafNode.Port = "127.0.0.1", leafPort
+	return hubOf(t, func(o *server.Options) {
+		o.LeafNode.Port, o.JetStream, o.StoreDir, o.JetStreamDomain = leafPort, domain != "", store, domain
+	})
+}
+
+func hubOf(t *testing.T, configure func(*server.Options)) *server.Server {
+	t.Helper()
+	o := &server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, JetStreamMaxMemory: 1 << 28, JetStreamMaxStore: 4 << 30}
+	o.LeafNode.Host = "127.0.0.1"
+	configure(o)
 	s, err := server.NewServer(o)
 	if err != nil {
 		t.Fatal(err)

@@ -19,8 +19,12 @@
 // one node was alive and could be reached.
 //
 // A wrong re-opening is a node that lets more than half of twenty requests in a
-// row pass on the failing route, while its callee fails as before and the node
-// had shed it before the fault, or before it was itself restarted.
+// row pass on the failing route, while the callee fails as before and the node
+// had shed the route before the fault; or a node that was restarted, and asked
+// within two seconds of its end, whose first answer about the route does not come
+// from a tripped state. (That answer may let its request pass: what a route
+// remembers fades while its node is away, and probes go through. After some
+// seconds little is left, and the first calls have to tell it anew.)
 //
 // The fleet has converged when every live node, asked for itself, says that it
 // is well, that the one route is shed and the other is not, and reads in the

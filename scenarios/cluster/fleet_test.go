@@ -30,6 +30,7 @@ type node struct {
 	mu    sync.Mutex
 	cmd   *exec.Cmd // nil: not running
 	ended chan struct{}
+	fell  int64 // when it ended last, unix ns
 	log   lockedBuffer
 	conn  *nats.Conn // of the clients; it reconnects to this node for ever
 }
@@ -198,7 +199,7 @@ func (n *node) wait() {
 		<-ended
 	}
 	n.mu.Lock()
-	n.cmd, n.ended = nil, nil
+	n.cmd, n.ended, n.fell = nil, nil, time.Now().UnixNano()
 	n.mu.Unlock()
 }
 

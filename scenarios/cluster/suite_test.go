@@ -56,7 +56,7 @@ next:
 // restart starts node i again, whose first decisions are judged by themselves.
 func (f *fleet) restart(tr *traffic, i int) {
 	f.t.Helper()
-	tr.anew(f.nodes[i].name)
+	tr.anew(f.nodes[i].name, f.nodes[i].fell)
 	f.start(i)
 }
 
@@ -71,7 +71,7 @@ func (f *fleet) finish(tr *traffic, fault string, during, after time.Duration) {
 		slowest: time.Duration(tr.slowest.Load()), reopened: tr.reopened, during: during, after: after,
 	}
 	table.add(r.String())
-	f.t.Logf("%s; decisions by node %v; passed on the routes %v; %d reports", r, tr.by, tr.passed, tr.reports.Load())
+	f.t.Logf("%s; decisions by node %v; passed on the routes %v; %d reports; %d first answers after a restart judged", r, tr.by, tr.passed, tr.reports.Load(), tr.first)
 	if r.lost != 0 || r.reopened != 0 {
 		f.t.Errorf("%d decisions lost, %d wrong re-openings; want none", r.lost, r.reopened)
 	}
@@ -109,6 +109,21 @@ func TestKillLeader(t *testing.T) {
 	f.finish(tr, "3 nodes: kill -9 of the stream leader, restart", during, f.converge(f.nodes, within))
 }
 
+// TestKillAndRestart: whoever is back at once still knows what was tripped.
+func TestKillAndRestart(t *testing.T) {
+	f := newFleet(t, 3)
+	tr := up(t, f)
+	tr.mark(t)
+	var longest, last time.Duration
+	for i, n := range f.nodes {
+		n.kill()
+		f.restart(tr, i)
+		last = f.converge(f.nodes, within)
+		longest = max(longest, last)
+	}
+	f.finish(tr, "3 nodes: kill -9 and restart at once, one after the other", longest, last)
+}
+
 func TestKillTwoOfFive(t *testing.T) {
 	f := newFleet(t, 5)
 	f.extra = []string{"--state-replicas", "5"} // two of three replicas gone would be no quorum
@@ -131,7 +146,7 @@ func TestStop(t *testing.T) {
 	tr.mark(t)
 	f.nodes[leader].signal(syscall.SIGSTOP)
 	during := f.converge(f.but(leader), within)
-	tr.anew(f.nodes[leader].name)
+	tr.anew(f.nodes[leader].name, 0)
 	f.nodes[leader].signal(syscall.SIGCONT)
 	f.finish(tr, "3 nodes: SIGSTOP of the stream leader, SIGCONT", during, f.converge(f.nodes, within))
 }
@@ -145,7 +160,6 @@ func TestRollingRestart(t *testing.T) {
 		if code := n.terminate(); code != 0 {
 			t.Errorf("%s: exit %d", n.name, code)
 		}
-		longest = max(longest, f.converge(f.but(i), within))
 		f.restart(tr, i)
 		last = f.converge(f.nodes, within)
 		longest = max(longest, last)

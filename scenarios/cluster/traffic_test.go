@@ -23,6 +23,10 @@ const (
 	askPause       = 5 * time.Millisecond
 	reportPause    = 10 * time.Millisecond
 	openWindow     = 20 // decisions in a row
+
+	// A route remembers failure for a second or so. Who was away for longer than
+	// this may have forgotten it, and has to be told by its first calls.
+	memory = 2 * time.Second
 )
 
 // The two routes of the traffic.
@@ -48,13 +52,15 @@ type traffic struct {
 	mu       sync.Mutex
 	opening  map[string]*window // of the failing route, by node
 	reopened int
+	first    int               // first answers of restarted nodes that were judged
 	passed   map[string][2]int // route: allowed, of
 	by       map[string]int    // decisions by node
 }
 
 // window is what a node said lately about the failing route.
 type window struct {
-	judged       bool // it has shed the route, so that opening it would be wrong
+	judged       bool  // it has shed the route, so that opening it would be wrong
+	fell         int64 // when it ended, unix ns, if it was restarted and not asked since
 	asked, allow int
 }
 
@@ -171,6 +177,13 @@ func (tr *traffic) answered(route string, d client.Decision) {
 		w = &window{}
 		tr.opening[d.Node] = w
 	}
+	if w.fell != 0 && time.Since(time.Unix(0, w.fell)) < memory {
+		tr.first++
+		if d.Mode != "circuit_breaker" {
+			tr.reopened++ // it has forgotten that the route was tripped
+		}
+	}
+	w.fell = 0
 	w.asked++
 	if d.Allow {
 		w.allow++
@@ -198,12 +211,13 @@ func (tr *traffic) allJudged() bool {
 	return true
 }
 
-// anew begins a new window for a node that comes back.
-func (tr *traffic) anew(name string) {
+// anew begins a new window for a node that comes back; fell is when it ended, 0
+// if it did not.
+func (tr *traffic) anew(name string, fell int64) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	if w := tr.opening[name]; w != nil {
-		w.asked, w.allow = 0, 0
+		w.fell, w.asked, w.allow = fell, 0, 0
 	}
 }
 

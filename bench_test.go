@@ -2,6 +2,7 @@ package atrion_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,6 +66,39 @@ func BenchmarkAcquireDone(b *testing.B) {
 				}
 				p.Done(nil)
 			}
+		})
+	}
+}
+
+// BenchmarkApply puts routes that have learned something under another law, until
+// the last of them is, while nobody asks.
+func BenchmarkApply(b *testing.B) {
+	for _, routes := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprint("routes=", routes), func(b *testing.B) {
+			e := newEngine(b, atrion.Config{Law: ohmicLaw(b, nil), MaxRoutes: 2_000_000})
+			for i := range routes {
+				if err := e.Observe(fmt.Sprint("r", i), atrion.Telemetry{Latency: time.Millisecond}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for i := 0; b.Loop(); i++ {
+				floor := float64(i%2 + 1)
+				if err := e.Apply(atrion.Settings{Law: ohmicLaw(b, func(c *ohmic.Config) { c.Floor = floor })}); err != nil {
+					b.Fatal(err)
+				}
+				for r := 0; r < routes; { // they are worked off in no order that is known here
+					x, err := e.Explain(fmt.Sprint("r", r), 0)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if x.Decision.Terms.Base == floor {
+						r += routes / 1000
+					} else {
+						time.Sleep(10 * time.Millisecond)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(routes), "ns/route")
 		})
 	}
 }

@@ -94,8 +94,11 @@ type live struct {
 
 // Apply puts s in force, whole, or returns an ErrInvalidConfig that names what
 // is wrong and changes nothing. States are kept: what a route has learned, its
-// calls in flight and its counters go on under the new settings. It returns when
-// every route is under them.
+// calls in flight and its counters go on under the new settings.
+//
+// When it returns requests are under s. Another law takes effect on a route with
+// its next sample, and on idle ones at some 300,000 a second; Apply waits 100 ms
+// for these.
 func (e *Engine) Apply(s Settings) error {
 	e.applying.Lock()
 	defer e.applying.Unlock()
@@ -118,9 +121,12 @@ func (e *Engine) Apply(s Settings) error {
 	e.book.all, e.book.sections = fresh.all, fresh.sections
 	e.book.mu.Unlock()
 	e.sys.Refresh()
-	e.sys.Amend()
+	e.sys.Amend(amendWait)
 	return nil
 }
+
+// amendWait bounds how long Apply waits for idle routes.
+const amendWait = 100 * time.Millisecond
 
 // compiled are settings as the engine uses them.
 type compiled struct {

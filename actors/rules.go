@@ -2,6 +2,7 @@ package actors
 
 import (
 	"math"
+	"sync"
 	"time"
 
 	"github.com/atrion-io/atrion/physics"
@@ -230,11 +231,78 @@ const (
 	amendRetry  = 10 * time.Millisecond // for those whose actors were at work
 )
 
-// Amend puts every route under the law of its regime now; without it, each
-// follows with its next sample. It returns when all are, or when the system
-// closes. What a route has learned stays.
-func (s *System) Amend() {
+// amender is the goroutine that puts idle routes under another law, while there
+// is one.
+type amender struct {
+	mu     sync.Mutex
+	wanted uint64        // calls of Amend
+	done   chan struct{} // closed when it ends; nil: there is none
+}
+
+// Amend puts every route under the law of its regime; without it, each follows
+// with its next sample, and one that has none never. What a route has learned
+// stays. It waits until all are, but not for longer than most: the rest goes on
+// behind it.
+func (s *System) Amend(most time.Duration) {
 	s.amends.Store(true)
+	if s.sched != nil {
+		s.amendAll()
+		return
+	}
+	a := &s.amender
+	a.mu.Lock()
+	a.wanted++
+	done := a.done
+	if done == nil && s.mayLoop() {
+		done = make(chan struct{})
+		a.done = done
+		go s.amendOn(done)
+	}
+	a.mu.Unlock()
+	if done == nil {
+		return
+	}
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
+
+// mayLoop books a goroutine that Close waits for. It reports false if that is
+// over.
+func (s *System) mayLoop() bool {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	s.loops.Add(1)
+	return true
+}
+
+func (s *System) amendOn(done chan struct{}) {
+	defer s.loops.Done()
+	defer close(done)
+	for a := &s.amender; ; {
+		a.mu.Lock()
+		n := a.wanted
+		a.mu.Unlock()
+		s.amendAll()
+		a.mu.Lock()
+		if n == a.wanted {
+			a.done = nil
+			a.mu.Unlock()
+			return
+		}
+		a.mu.Unlock()
+	}
+}
+
+// amendAll puts all routes under the law of their regime, unless the system
+// closes meanwhile.
+func (s *System) amendAll() {
 	for rest := s.Routes(); len(rest) > 0; {
 		var busy []*Route
 		for i, r := range rest {

@@ -79,6 +79,7 @@ type System struct {
 	span     uint64 // ns of a span of seats
 	regime   atomic.Pointer[Regime]
 	amends   atomic.Bool // there was another regime than the first
+	amender  amender
 	events   stream
 	saver    *saver
 	present  presence

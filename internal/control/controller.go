@@ -214,7 +214,7 @@ func (c *Controller) foundRule(key string, value []byte, age time.Duration) erro
 	if err != nil {
 		return err
 	}
-	left := r.ttl() - max(age, 0)
+	left := r.ttl() - age
 	if left <= 0 {
 		return nil // the store is about to notice
 	}

@@ -364,6 +364,7 @@ func TestSurvivesRestart(t *testing.T) {
 func TestServerRestarts(t *testing.T) {
 	f := newFleet(t, 3, atrion.Config{})
 	f.must("ban.add", wire.RuleRequest{Subject: "bot", TTL: "1m", By: "alice", Reason: "x"}, nil)
+	f.everywhere("the ban", func(n *node) bool { return len(n.eng.Bans()) == 1 })
 	f.stopServer()
 	for _, n := range f.nodes {
 		if d := n.decide(t, "r", "bot", 400); d.Reason != atrion.Banned {

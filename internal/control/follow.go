@@ -38,7 +38,7 @@ func (w *watch) age(e jetstream.KeyValueEntry) time.Duration {
 	if w.server.IsZero() {
 		return 0
 	}
-	return w.server.Add(time.Since(w.local)).Sub(e.Created())
+	return max(w.server.Add(time.Since(w.local)).Sub(e.Created()), 0)
 }
 
 // run keeps f current until Close.

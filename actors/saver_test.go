@@ -101,6 +101,9 @@ type slow struct{ *flaky }
 func (p slow) List(ctx context.Context, f providers.Filter) iter.Seq2[providers.Entry, error] {
 	return func(yield func(providers.Entry, error) bool) {
 		for e, err := range p.flaky.List(ctx, f) {
+			if e.Key.Route == presenceRoute {
+				continue // not a state
+			}
 			select {
 			case <-time.After(time.Second):
 			case <-ctx.Done():

@@ -16,13 +16,17 @@ import (
 //
 //	go test . -run '^$' -bench 'Acquire|Allow|Decide'
 
-func benchRoute(b *testing.B) *atrion.Route {
+func benchRoute(b *testing.B, bans int) *atrion.Route {
 	b.Helper()
 	law, err := ohmic.New(ohmic.DefaultConfig())
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := newRoute(b, newEngine(b, atrion.Config{Law: law}), "r")
+	e := newEngine(b, atrion.Config{Law: law})
+	r := newRoute(b, e, "r")
+	for i := range bans {
+		ban(b, e, atrion.Ban{Subject: fmt.Sprint("s", i)})
+	}
 	for range 100 {
 		if p, err := r.Acquire(context.Background()); err == nil {
 			time.Sleep(100 * time.Microsecond)
@@ -36,7 +40,7 @@ func benchRoute(b *testing.B) *atrion.Route {
 var rejected atomic.Int64
 
 func BenchmarkAllow(b *testing.B) {
-	r := benchRoute(b)
+	r := benchRoute(b, 0)
 	for b.Loop() {
 		if !r.Allow(50) {
 			rejected.Add(1)
@@ -45,7 +49,7 @@ func BenchmarkAllow(b *testing.B) {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	r := benchRoute(b)
+	r := benchRoute(b, 0)
 	for b.Loop() {
 		if !r.Decide(50).Allow {
 			rejected.Add(1)
@@ -54,19 +58,35 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 func BenchmarkAcquireDone(b *testing.B) {
-	r := benchRoute(b)
 	ctx := context.Background()
-	for name, options := range map[string][]atrion.AcquireOption{"plain": nil, "subject": {atrion.Subject("alice")}} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
+	for _, c := range []struct {
+		name    string
+		bans    int
+		options []atrion.AcquireOption
+	}{{"plain", 0, nil}, {"subject", 0, []atrion.AcquireOption{atrion.Subject("alice")}}, {"subject-bans=10000", 10_000, []atrion.AcquireOption{atrion.Subject("alice")}}} {
+		b.Run(c.name, func(b *testing.B) {
+			r := benchRoute(b, c.bans)
 			for b.Loop() {
-				p, err := r.Acquire(ctx, options...)
+				p, err := r.Acquire(ctx, c.options...)
 				if err != nil {
 					rejected.Add(1)
 				}
 				p.Done(nil)
 			}
 		})
+	}
+}
+
+// BenchmarkForcedDecide is a decision on a route that is forced closed.
+func BenchmarkForcedDecide(b *testing.B) {
+	e := newEngine(b, atrion.Config{Law: ohmicLaw(b, nil)})
+	r := newRoute(b, e, "r")
+	force(b, e, "r", atrion.ForceClosed, time.Hour)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !r.Decide(50).Allow {
+			rejected.Add(1)
+		}
 	}
 }
 

@@ -116,24 +116,30 @@ func (e *Engine) Explain(name string, voltage float64, options ...AcquireOption)
 		return Explanation{}, err
 	}
 	voltage = ask.voltage
+	var v physics.Verdict
+	var p *actors.Published
 	a := e.sys.Lookup(name)
-	if a == nil {
-		return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
+	if a != nil {
+		v, p = a.Peek(voltage)
 	}
-	v, p := a.Peek(voltage)
 	if p == nil {
-		return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
+		// Nobody has asked here, but others may have.
+		if p = e.sys.Preview(name); p == nil {
+			return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
+		}
+		a, v = nil, physics.Judge(p.State, physics.Query{Voltage: voltage, Now: e.sys.Now(), U: physics.Peek})
 	}
 	x := Explanation{
-		Decision: decision(a.Name(), voltage, v.Ruling, v.Terms, p),
+		Decision: decision(name, voltage, v.Ruling, v.Terms, p),
 		Law:      e.sys.Law().Name(),
-		Inflight: a.Inflight(),
-		Shed:     a.Shed(),
 		LastSeen: -1,
 	}
-	if e.ordered(a, &ask) {
-		o := e.order(a, &ask)
-		o.mark(&x.Decision)
+	if a != nil {
+		x.Inflight, x.Shed = a.Inflight(), a.Shed()
+		if e.ordered(a, &ask) {
+			o := e.order(a, &ask)
+			o.mark(&x.Decision)
+		}
 	}
 	if s, ok := p.State.(physics.Limited); ok {
 		_, x.Limit = s.Limit()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/atrion-io/atrion/internal/route"
 	"github.com/atrion-io/atrion/physics"
 	"github.com/atrion-io/atrion/providers"
 )
@@ -207,6 +208,20 @@ func (p *peers) add(route string) func(node string, e *envelope, st physics.Stat
 			p.from = append(p.from, speaker{node, e.life, e.seq})
 		}
 	}
+}
+
+// Preview is what a route would begin with that this system does not have: what
+// it stored of it before, and what other nodes say. nil: nobody knows anything.
+// It leaves no trace.
+func (s *System) Preview(name string) *Published {
+	if route.Validate(name) != nil {
+		return nil
+	}
+	first, known := s.recall(name)
+	if first.Revision == 0 && (known == nil || len(known.said) == 0) {
+		return nil
+	}
+	return first
 }
 
 // recallContext bounds the wait for what is stored of one route.

@@ -84,6 +84,13 @@ func TestPeersAreHeard(t *testing.T) {
 		if scarAt(a, "r") == 0 || scarAt(b, "r") == 0 || scarAt(c, "r") == 0 {
 			t.Errorf("scars %v, %v, %v; want all above 0", scarAt(a, "r"), scarAt(b, "r"), scarAt(c, "r"))
 		}
+		d := node(t, p, "d")
+		if p := d.Preview("r"); p == nil || physics.Judge(p.State, physics.Query{Voltage: 1, Now: d.Now(), U: physics.Peek}).Terms.Scar == 0 {
+			t.Errorf("a node that was not asked knows %+v", p)
+		}
+		if d.Lookup("r") != nil || d.Preview("never heard of") != nil || d.Preview(presenceRoute) != nil {
+			t.Error("a look leaves a trace, or sees what is not there")
+		}
 		if b.Stats().Heard == 0 {
 			t.Error("nothing counted as heard")
 		}

@@ -1,7 +1,9 @@
 package bus_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/bus"
@@ -29,4 +31,30 @@ func TestAskOneNode(t *testing.T) {
 	if why, _ := v["degraded"].([]any); v["mode"] != "cluster" || v["status"] != "degraded" || len(why) != 1 || why[0] != "the moon is full" {
 		t.Errorf("%v", v)
 	}
+}
+
+// A node may be asked while it starts: for everything, and at once.
+func TestAskedWhileStarting(t *testing.T) {
+	r := newRig(t, atrion.Config{}, bus.Options{Node: "first"})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			for _, subject := range []string{"atrion.node.n1.health", "atrion.node.n1.route.r", "$SRV.STATS.atrion", "atrion.node.n1.telemetry.r"} {
+				_ = r.nc.PublishRequest(subject, "inbox", nil)
+			}
+			_ = r.nc.Flush()
+		}
+	}()
+	for range 30 {
+		_, s := r.serve(atrion.Config{}, bus.Options{Node: "n1"})
+		drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		if err := s.Drain(drain); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	}
+	stop()
+	<-done
 }

@@ -106,7 +106,7 @@ type endpoint struct {
 // Serve answers for eng on the two connections, which may be one and the same.
 // They are the service's from here on: Drain closes them. The engine stays the
 // caller's, to be closed after Drain.
-func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*Service, error) {
+func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (_ *Service, err error) {
 	opts = opts.withDefaults()
 	s := &Service{eng: eng, opts: opts, decisions: decisions, telemetry: telemetry, stop: make(chan struct{})}
 	s.holds = hold.New(opts.MaxHolds, int64(opts.HoldTTL))
@@ -114,74 +114,108 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 		s.opts.Control = control.New(eng, &control.Memory{}, control.Options{Node: opts.Node, Logger: opts.Logger})
 	}
 	s.opts.Control.Audit(s.audit)
-
-	var err error
-	s.micro, err = micro.AddService(decisions, micro.Config{
-		Name:         "atrion",
-		Version:      opts.Version,
-		Description:  "Overload control: may this request pass?",
-		QueueGroup:   Group,
-		Metadata:     map[string]string{"node": opts.Node},
-		StatsHandler: func(*micro.Endpoint) any { return s.Stats() },
-	})
-	if err != nil {
-		return nil, fmt.Errorf("bus: register the micro service: %w", err)
-	}
+	s.events = eng.Events(1024)
+	defer func() {
+		if err != nil {
+			s.undo()
+		}
+	}()
 	// What operators said before is in force before the first answer, if it can
 	// be had at once.
 	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout)
 	s.opts.Control.Run(ctx)
 	cancel()
-	limits := micro.WithEndpointPendingLimits(opts.PendingMessages, opts.PendingBytes)
+	// Requests come as soon as there is an endpoint, and may ask for everything
+	// there is: the rest of the service must stand before.
+	if err := s.listen(); err != nil {
+		return nil, fmt.Errorf("bus: subscribe to telemetry: %w", err)
+	}
+	if err := s.register(); err != nil {
+		return nil, fmt.Errorf("bus: register the micro service: %w", err)
+	}
+	// Whoever is told that the service runs must find its subscriptions.
+	if err := errors.Join(telemetry.Flush(), decisions.Flush()); err != nil {
+		return nil, fmt.Errorf("bus: %w", err)
+	}
+	s.loops.Add(2)
+	go s.publishEvents()
+	go s.expireHolds()
+	return s, nil
+}
+
+// listen subscribes to telemetry: to everybody's, and to this node's own.
+func (s *Service) listen() error {
+	prefixes := []string{TelemetryPrefix}
+	if s.opts.Node != "" {
+		prefixes = append(prefixes, wire.NodePrefix(s.opts.Node)+".telemetry")
+	}
+	// One wildcard subscription, not one per route: a subscription is 4 KB and
+	// a goroutine.
+	for _, prefix := range prefixes {
+		sub, err := s.telemetry.QueueSubscribe(prefix+".>", Group, s.observe(prefix))
+		if err != nil {
+			return err
+		}
+		s.subs = append(s.subs, sub)
+		if err := sub.SetPendingLimits(s.opts.PendingMessages, s.opts.PendingBytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// register makes the endpoints of the micro service.
+func (s *Service) register() (err error) {
+	s.micro, err = micro.AddService(s.decisions, micro.Config{
+		Name:         "atrion",
+		Version:      s.opts.Version,
+		Description:  "Overload control: may this request pass?",
+		QueueGroup:   Group,
+		Metadata:     map[string]string{"node": s.opts.Node},
+		StatsHandler: func(*micro.Endpoint) any { return s.Stats() },
+	})
+	if err != nil {
+		return err
+	}
 	endpoints := []endpoint{
 		{"route", RoutePrefix + ".>", s.decide(RoutePrefix)},
 		{"explain", ExplainPrefix + ".>", s.explain(ExplainPrefix)},
 		{"health", HealthSubject, s.health},
 	}
-	telemetryPrefixes := []string{TelemetryPrefix}
-	if opts.Node != "" {
-		own := wire.NodePrefix(opts.Node)
-		telemetryPrefixes = append(telemetryPrefixes, own+".telemetry")
+	if s.opts.Node != "" {
+		own := wire.NodePrefix(s.opts.Node)
 		endpoints = append(endpoints,
 			endpoint{"node-route", own + ".route.>", s.decide(own + ".route")},
 			endpoint{"node-explain", own + ".explain.>", s.explain(own + ".explain")},
 			endpoint{"node-health", own + ".health", s.health})
 	}
+	limits := micro.WithEndpointPendingLimits(s.opts.PendingMessages, s.opts.PendingBytes)
 	for _, e := range endpoints {
 		if err := s.micro.AddEndpoint(e.name, s.answering(e.handler), micro.WithEndpointSubject(e.subject), limits); err != nil {
-			_ = s.micro.Stop()
-			return nil, fmt.Errorf("bus: endpoint %s: %w", e.subject, err)
+			return fmt.Errorf("%s: %w", e.subject, err)
 		}
 	}
 	for _, op := range s.operations() {
 		if err := s.micro.AddEndpoint(strings.ReplaceAll(op.name, ".", "-"), s.operate(op.run), micro.WithEndpointSubject(AdminPrefix+"."+op.name), limits); err != nil {
-			_ = s.micro.Stop()
-			return nil, fmt.Errorf("bus: endpoint %s.%s: %w", AdminPrefix, op.name, err)
+			return fmt.Errorf("%s.%s: %w", AdminPrefix, op.name, err)
 		}
 	}
-	// One wildcard subscription, not one per route: a subscription is 4 KB and
-	// a goroutine.
-	for _, prefix := range telemetryPrefixes {
-		sub, e := telemetry.QueueSubscribe(prefix+".>", Group, s.observe(prefix))
-		if e == nil {
-			s.subs = append(s.subs, sub)
-			e = sub.SetPendingLimits(opts.PendingMessages, opts.PendingBytes)
-		}
-		err = errors.Join(err, e)
-	}
-	// Whoever is told that the service runs must find its subscriptions.
-	if err == nil {
-		err = errors.Join(telemetry.Flush(), decisions.Flush())
-	}
-	if err != nil {
+	return nil
+}
+
+// undo takes back what a Serve that failed has begun. The connections stay the
+// caller's then.
+func (s *Service) undo() {
+	if s.micro != nil {
 		_ = s.micro.Stop()
-		return nil, fmt.Errorf("bus: subscribe to telemetry: %w", err)
 	}
-	s.events = eng.Events(1024)
-	s.loops.Add(2)
-	go s.publishEvents()
-	go s.expireHolds()
-	return s, nil
+	for _, sub := range s.subs {
+		_ = sub.Unsubscribe()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout)
+	defer cancel()
+	_ = s.opts.Control.Close(ctx)
+	s.events.Close()
 }
 
 // controlTimeout is how long Serve waits for what operators said before.

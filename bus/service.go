@@ -95,6 +95,10 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 		s.opts.Control = control.New(eng, &control.Memory{}, control.Options{Node: opts.Node, Logger: opts.Logger})
 	}
 	s.opts.Control.Audit(s.audit)
+	abandon := func() {
+		_ = s.micro.Stop()
+		_ = s.opts.Control.Close(context.Background())
+	}
 
 	var err error
 	s.micro, err = micro.AddService(decisions, micro.Config{
@@ -123,13 +127,13 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 		{"health", HealthSubject, s.health},
 	} {
 		if err := s.micro.AddEndpoint(e.name, e.handler, micro.WithEndpointSubject(e.subject), limits); err != nil {
-			_ = s.micro.Stop()
+			abandon()
 			return nil, fmt.Errorf("bus: endpoint %s: %w", e.subject, err)
 		}
 	}
 	for _, op := range s.operations() {
 		if err := s.micro.AddEndpoint(strings.ReplaceAll(op.name, ".", "-"), s.operate(op.run), micro.WithEndpointSubject(AdminPrefix+"."+op.name), limits); err != nil {
-			_ = s.micro.Stop()
+			abandon()
 			return nil, fmt.Errorf("bus: endpoint %s.%s: %w", AdminPrefix, op.name, err)
 		}
 	}
@@ -144,7 +148,7 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (*
 		err = errors.Join(telemetry.Flush(), decisions.Flush())
 	}
 	if err != nil {
-		_ = s.micro.Stop()
+		abandon()
 		return nil, fmt.Errorf("bus: subscribe to %s.>: %w", TelemetryPrefix, err)
 	}
 	s.events = eng.Events(1024)

@@ -31,6 +31,7 @@ type Engine struct {
 	applying sync.Mutex // held through Apply
 	ops      sync.Mutex // held where bans and overrides change
 	book     rulebook
+	pruned   int64 // when ops last looked for what has expired, to make room
 	pruning  atomic.Bool
 	makers   *meter.Meter // of new routes, by subject
 	banning  chan struct{}

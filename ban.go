@@ -44,10 +44,8 @@ func (e *Engine) Ban(b Ban) error {
 	e.ops.Lock()
 	defer e.ops.Unlock()
 	b.Until = e.until(b.TTL)
-	if !e.hasBan(b.Route, b.Subject) && e.countBans() >= e.cfg.MaxBans {
-		if e.prune(); e.countBans() >= e.cfg.MaxBans {
-			return fmt.Errorf("%w: %d in force (limit MaxBans)", ErrTooManyBans, e.countBans())
-		}
+	if !e.hasBan(b.Route, b.Subject) && !e.room(e.countBans, e.cfg.MaxBans) {
+		return fmt.Errorf("%w: %d in force (limit MaxBans)", ErrTooManyBans, e.countBans())
 	}
 	if b.Subject == "" {
 		e.change(b.Route, func(k *rulebook) { k.bans.Set(b.Route, &b) })

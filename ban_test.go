@@ -277,20 +277,16 @@ func TestManyBansByRule(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRoute(t, e, "r")
-	var wg sync.WaitGroup
-	for g := range 4 {
-		wg.Go(func() {
-			for i := range 1000 {
-				_, _ = r.Acquire(context.Background(), atrion.Subject(fmt.Sprint(g, "/", i)), atrion.Voltage(1))
-			}
-		})
-	}
-	wg.Wait()
-	more := 0
 	eventually(t, "as many are banned as may be", func() bool {
-		// A ban that finds too many under way is left to the next offence.
-		more++
-		_, _ = r.Acquire(context.Background(), atrion.Subject(fmt.Sprint("more/", more)), atrion.Voltage(1))
+		var wg sync.WaitGroup
+		for g := range 4 {
+			wg.Go(func() {
+				for i := range 1000 {
+					_, _ = r.Acquire(context.Background(), atrion.Subject(fmt.Sprint(g, "/", i)), atrion.Voltage(1))
+				}
+			})
+		}
+		wg.Wait()
 		return len(e.Bans()) == 100
 	})
 }

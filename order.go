@@ -43,15 +43,14 @@ func (e *Engine) ordered(a *actors.Route, ask *bid) bool {
 	return a.Ruled() || ask.bypass || ask.subject != "" && e.subjects.knows(string(ask.subject))
 }
 
-// refuses reports whether the request is rejected whatever the law says.
-func (o *order) refuses() bool {
-	return o.mode != ForceShadow && o.mode != ForceDisabled && (o.ban != nil || o.mode == ForceOpen && !o.bypass)
+// skips reports whether the law is not even asked.
+func (o *order) skips() bool {
+	return o.mode == ForceDisabled || o.ban != nil || o.mode == ForceOpen && !o.bypass
 }
 
-// admits reports whether it passes whatever the law says, and counts.
-func (o *order) admits() bool {
-	return o.mode != ForceDisabled && o.ban == nil && (o.bypass || o.mode == ForceClosed)
-}
+// admits reports whether a request that is not skipped passes whatever the law
+// says.
+func (o *order) admits() bool { return o.bypass || o.mode == ForceClosed }
 
 // mark makes d, which is what the law says, what the order makes of it.
 func (o *order) mark(d *Decision) {
@@ -96,10 +95,8 @@ func (e *Engine) obeyed(a *actors.Route, o *order, voltage float64, seated bool)
 	var v physics.Verdict
 	var p *actors.Published
 	switch {
-	case o.mode == ForceDisabled:
-		v, p = a.Peek(voltage)
-	case o.refuses() || o.ban != nil:
-		v, p = a.Refuse(voltage)
+	case o.skips():
+		v, p = a.Skip(voltage, o.mode != ForceDisabled)
 	case o.admits():
 		if s, ok = a.Admit(voltage, seated, &why); ok {
 			v.Ruling, v.Terms, p = a.Explain(&why)

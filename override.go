@@ -45,10 +45,8 @@ func (e *Engine) Override(o Override) error {
 // override is Override; the caller holds e.ops.
 func (e *Engine) override(o *Override) error {
 	table := &e.book.overrides
-	if _, had := table.Get(o.Route); !had && table.Len() >= e.cfg.MaxOverrides {
-		if e.prune(); table.Len() >= e.cfg.MaxOverrides {
-			return fmt.Errorf("%w: %d in force (limit MaxOverrides)", ErrTooManyOverrides, table.Len())
-		}
+	if _, had := table.Get(o.Route); !had && !e.room(table.Len, e.cfg.MaxOverrides) {
+		return fmt.Errorf("%w: %d in force (limit MaxOverrides)", ErrTooManyOverrides, table.Len())
 	}
 	o.Until = e.until(o.TTL)
 	e.change(o.Route, func(k *rulebook) { k.overrides.Set(o.Route, o) })

@@ -1,7 +1,9 @@
 package atrion
 
 import (
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/atrion-io/atrion/actors"
 	"github.com/atrion-io/atrion/internal/route"
@@ -61,40 +63,56 @@ func (e *Engine) change(pattern string, alter func(*rulebook)) {
 	e.book.mu.Lock()
 	alter(&e.book)
 	e.book.mu.Unlock()
-	e.refresh(pattern)
-}
-
-func (e *Engine) refresh(pattern string) {
-	if n := len(pattern); n > 0 && pattern[n-1] != '*' {
-		e.sys.Refresh(pattern)
-	} else {
-		e.sys.Refresh()
-	}
+	e.sys.Refresh(pattern)
 }
 
 // prune takes away what has expired, so that what it hid comes to light. The
 // caller holds e.ops.
 func (e *Engine) prune() {
 	now := e.sys.Now()
-	var gone []string
+	var names, patterns []string
 	e.book.mu.Lock()
+	gone := func(pattern string) {
+		if strings.HasSuffix(pattern, "*") {
+			patterns = append(patterns, pattern)
+		} else {
+			names = append(names, pattern)
+		}
+	}
 	for pattern, o := range e.book.overrides.All() {
 		if now >= o.Until {
 			e.book.overrides.Delete(pattern)
-			gone = append(gone, pattern)
+			gone(pattern)
 		}
 	}
 	for pattern, b := range e.book.bans.All() {
 		if now >= b.Until {
 			e.book.bans.Delete(pattern)
-			gone = append(gone, pattern)
+			gone(pattern)
 		}
 	}
 	e.book.mu.Unlock()
 	e.subjects.prune(now)
-	for _, pattern := range gone {
-		e.refresh(pattern)
+	if len(patterns) > 1 { // all routes once, rather than once for each
+		patterns, names = []string{"*"}, nil
 	}
+	for _, pattern := range append(names, patterns...) {
+		e.sys.Refresh(pattern)
+	}
+}
+
+// pruneEvery bounds how often a full table is looked through for what has
+// expired: whoever is refused comes again, and soon.
+const pruneEvery = int64(100 * time.Millisecond)
+
+// room reports whether there is room for one more where limit is the most; what
+// has expired gives way. The caller holds e.ops.
+func (e *Engine) room(count func() int, limit int) bool {
+	if now := e.sys.Now(); count() >= limit && (now >= e.pruned+pruneEvery || now < e.pruned) {
+		e.pruned = now
+		e.prune()
+	}
+	return count() < limit
 }
 
 // pruneSoon is for decisions, which wait for nothing.
@@ -102,10 +120,20 @@ func (e *Engine) pruneSoon() {
 	if e.pruning.Swap(true) {
 		return
 	}
-	go func() {
+	e.aside(func() {
 		e.ops.Lock()
 		defer e.ops.Unlock()
 		e.pruning.Store(false)
 		e.prune()
-	}()
+	})
+}
+
+// aside runs f without being waited for; at once in a simulation, where nothing
+// else runs meanwhile.
+func (e *Engine) aside(f func()) {
+	if _, simulated := e.cfg.Clock.(actors.Scheduler); simulated {
+		f()
+		return
+	}
+	go f()
 }

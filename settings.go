@@ -120,7 +120,7 @@ func (e *Engine) Apply(s Settings) error {
 	e.book.mu.Lock()
 	e.book.all, e.book.sections = fresh.all, fresh.sections
 	e.book.mu.Unlock()
-	e.sys.Refresh()
+	e.sys.Refresh("*")
 	e.sys.Amend(amendWait)
 	return nil
 }
@@ -275,7 +275,7 @@ func (e *Engine) offend(subject Subject, name string, what BanOn) {
 		}
 		select {
 		case e.banning <- struct{}{}:
-			go e.banByRule(b)
+			e.aside(func() { e.banByRule(b) })
 		default:
 		}
 	}

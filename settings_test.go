@@ -45,6 +45,7 @@ func apply(t testing.TB, e *atrion.Engine, s atrion.Settings) {
 	if err := e.Apply(s); err != nil {
 		t.Fatal(err)
 	}
+	e.Amended()
 }
 
 // Under another law a route that has learned goes on where it was: its limit, its
@@ -278,7 +279,7 @@ func TestWrongSettingsChangeNothing(t *testing.T) {
 // table.
 func TestOneBotDoesNotStarveTheTable(t *testing.T) {
 	clock := newHand()
-	e := newEngine(t, atrion.Config{Clock: clock, Law: ohmicLaw(t, nil), MaxRoutes: 5000, Random: func() float64 { return 0.5 }})
+	e := newEngine(t, atrion.Config{Clock: clock, Law: ohmicLaw(t, nil), MaxRoutes: 5000, AskTimeout: time.Minute, Random: func() float64 { return 0.5 }})
 	name := func(i int) string { return fmt.Sprint("user/", i) }
 	for i := range 1000 {
 		r := newRoute(t, e, name(i))

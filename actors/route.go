@@ -249,12 +249,12 @@ func (r *Route) Admit(voltage float64, seated bool, why *Answer) (s Seat, ok boo
 	return s, true
 }
 
-// Refuse is Peek for a request that is rejected whatever the law says. It counts
-// as a rejection and not as demand.
-func (r *Route) Refuse(voltage float64) (physics.Verdict, *Published) {
+// Skip is Peek for a request that the law is not asked about: it is not demand,
+// but the route is in use, and a rejection counts as one.
+func (r *Route) Skip(voltage float64, reject bool) (physics.Verdict, *Published) {
 	r.current()
 	v, p := r.Peek(voltage)
-	if p != nil {
+	if p != nil && reject {
 		r.reject()
 	}
 	return v, p

@@ -2,9 +2,11 @@ package actors
 
 import (
 	"math"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/atrion-io/atrion/internal/route"
 	"github.com/atrion-io/atrion/physics"
 )
 
@@ -133,19 +135,16 @@ func (s *System) rulesOf(name string) *Rules {
 	return s.cfg.Rules(name)
 }
 
-// Refresh asks Config.Rules anew for the routes of those names, if there are
-// any, or, without names, for all.
-func (s *System) Refresh(names ...string) {
+// Refresh asks Config.Rules anew for the routes that the pattern stands for.
+func (s *System) Refresh(pattern string) {
 	if s.cfg.Rules == nil {
 		return
 	}
-	if len(names) > 0 {
+	if !strings.HasSuffix(pattern, "*") {
 		s.registry.mu.Lock()
 		defer s.registry.mu.Unlock()
-		for _, name := range names {
-			if r := s.registry.table.get(name); r != nil {
-				r.rules.Store(s.cfg.Rules(name))
-			}
+		if r := s.registry.table.get(pattern); r != nil {
+			r.rules.Store(s.cfg.Rules(pattern))
 		}
 		return
 	}
@@ -155,7 +154,9 @@ func (s *System) Refresh(names ...string) {
 		rest = rest[len(part):]
 		s.registry.mu.Lock()
 		for _, r := range part {
-			r.rules.Store(s.cfg.Rules(r.name))
+			if route.Match(pattern, r.name) {
+				r.rules.Store(s.cfg.Rules(r.name))
+			}
 		}
 		s.registry.mu.Unlock()
 	}
@@ -205,16 +206,21 @@ func (r *Route) regimeOf() *Regime {
 	return r.sys.regime.Load()
 }
 
+// under reports whether p is under the law of g, or cannot be.
+func (g *Regime) under(p *Published) bool {
+	st, ok := p.State.(physics.Amendable)
+	return !ok || st.Law() == g.law
+}
+
 // amended is p under the law of g: p itself if it is that already, or cannot be.
 func (s *System) amended(p *Published, g *Regime) *Published {
-	st, ok := p.State.(physics.Amendable)
-	if !ok || st.Law() == g.law {
+	if g.under(p) {
 		return p
 	}
 	if p.Revision == 0 && !p.foreign {
 		return g.blank
 	}
-	next, ok := st.Amended(g.law)
+	next, ok := p.State.(physics.Amendable).Amended(g.law)
 	if !ok {
 		return p
 	}
@@ -336,7 +342,7 @@ func (s *System) pause(d time.Duration) (closing bool) {
 // actor is at work, whose next turn would do it, but who may have no other.
 func (r *Route) amend() (done bool) {
 	p, g := r.pub.Load(), r.regimeOf()
-	if p == nil || r.sys.amended(p, g) == p {
+	if p == nil || g.under(p) {
 		return true
 	}
 	r.box.mu.Lock()

@@ -131,9 +131,10 @@ func (c *Controller) Close(ctx context.Context) error {
 // Degraded says what does not work; "" if everything does.
 func (c *Controller) Degraded() string {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refused != "" {
-		return "newest configuration refused, revision " + fmt.Sprint(c.inForce.Revision) + " stays in force: " + c.refused
+	revision, refused := c.inForce.Revision, c.refused
+	c.mu.Unlock()
+	if refused != "" {
+		return fmt.Sprintf("newest configuration refused, revision %d stays in force: %s", revision, refused)
 	}
 	if why := c.store.Degraded(); why != "" {
 		return "control store: " + why

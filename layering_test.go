@@ -38,6 +38,7 @@ var rules = []rule{
 		"actors drive any law over any provider; they know only the contracts"},
 	{"./internal/control", []string{natsserver, module + "/bus", module + "/internal/wire"}, "what operators say is kept and put in force whatever way it came"},
 	{"./internal/meter", []string{module + "/"}, "a meter counts hashes and knows nothing of requests"},
+	{"./internal/member", []string{module + "/"}, "who lives and who owns what is arithmetic over names"},
 	{"./internal/wire", []string{natsgo, natsserver, module + "/actors", module + "/bus"}, "messages are shared with clients, which link no engine"},
 	{"./client", []string{natsserver, module + "/actors", module + "/physics/classic", module + "/bus"}, "a remote client links no engine"},
 }

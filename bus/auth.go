@@ -106,6 +106,8 @@ var (
 	servicePublish = []string{
 		wire.TelemetryPrefix + ".>", wire.RoutePrefix + ".>",
 		"atrion.node.*.telemetry.>", "atrion.node.*.route.>", // what a cluster makes of them
+		PartitionPrefix + ".*.telemetry.>", PartitionPrefix + ".*.route.>", // and affinity
+		wire.AnyPrefix + ".>",
 	}
 	observerPublish = []string{
 		wire.HealthSubject, wire.ExplainPrefix + ".>", "atrion.node.*.health", "atrion.node.*.explain.>",

@@ -59,6 +59,9 @@ type EmbeddedConfig struct {
 	// TLS of clients' connections; those of this process do without.
 	TLS TLSFiles
 
+	// Affinity maps routes to partitions, for nodes that own them; see Mappings.
+	Affinity bool
+
 	// StoreDir is where JetStream keeps its files; it is locked while the
 	// server runs. Required, unless Memory.
 	StoreDir string
@@ -243,6 +246,11 @@ func start(c EmbeddedConfig, store *storeDir) (*Embedded, error) {
 	e := &Embedded{config: c, server: srv, log: newServerLog(c.Logger), store: store, engine: self}
 	srv.SetLoggerV2(e.log, e.log.debug(), e.log.trace(), false)
 
+	if c.Affinity {
+		if err := mapPartitions(srv.GlobalAccount()); err != nil {
+			return nil, err
+		}
+	}
 	srv.Start() // does not block
 	err = e.ready(c.StartTimeout)
 	if err == nil {

@@ -38,6 +38,12 @@ type Options struct {
 	// gateways of your own may ask. Otherwise they are ignored and counted.
 	TrustHeaders bool
 
+	// Affinity is a connection on which nodes tell each other that they live: each
+	// route is then decided by one of them, where the NATS servers have Mappings.
+	// The service does not close it. Node must be set, and unique. nil: every node
+	// decides every route. All nodes of a fleet must agree on it.
+	Affinity *nats.Conn
+
 	// HoldTTL is how long a held permit lives without telemetry that ends it.
 	// Default 2 s.
 	HoldTTL time.Duration
@@ -86,8 +92,9 @@ type Service struct {
 	subs      []*nats.Subscription // of telemetry
 	micro     micro.Service
 
-	holds   *hold.Table
-	refused refusals
+	affinity *affinity // nil: none
+	holds    *hold.Table
+	refused  refusals
 
 	counters counters
 	events   *atrion.Subscription
@@ -137,6 +144,11 @@ func Serve(telemetry, decisions *nats.Conn, eng *atrion.Engine, opts Options) (_
 	if err := errors.Join(telemetry.Flush(), decisions.Flush()); err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
+	if opts.Affinity != nil {
+		if err := s.join(opts.Affinity); err != nil {
+			return nil, err
+		}
+	}
 	s.loops.Add(2)
 	go s.publishEvents()
 	go s.expireHolds()
@@ -179,6 +191,7 @@ func (s *Service) register() (err error) {
 	}
 	endpoints := []endpoint{
 		{"route", RoutePrefix + ".>", s.decide(RoutePrefix)},
+		{"any", AnyPrefix + ".>", s.decide(AnyPrefix)},
 		{"explain", ExplainPrefix + ".>", s.explain(ExplainPrefix)},
 		{"health", HealthSubject, s.health},
 	}

@@ -32,6 +32,8 @@ type Stats struct {
 	Holds             int    `json:"holds"`             // permits held now
 	HoldsExpired      uint64 `json:"holdsExpired"`      // permits nobody ended
 	UnknownPermits    uint64 `json:"unknownPermits"`    // telemetry that named no live permit
+	Partitions        int    `json:"partitions"`        // this node has, with affinity
+	Nodes             int    `json:"nodes"`             // of the fleet that it knows to live, with affinity
 	EventsLost        uint64 `json:"eventsLost"`        // events that could not be published
 }
 
@@ -48,6 +50,11 @@ func (s *Service) Stats() Stats {
 		if n, err := sub.Dropped(); err == nil {
 			st.TelemetryDropped += uint64(n)
 		}
+	}
+	if s.affinity != nil {
+		var dropped uint64
+		st.Partitions, st.Nodes, dropped = s.affinity.stats()
+		st.TelemetryDropped += dropped
 	}
 	if n := s.events.Dropped(); n > 0 {
 		st.EventsLost += n

@@ -6,6 +6,7 @@ import "github.com/atrion-io/atrion/internal/wire"
 const (
 	TelemetryPrefix = wire.TelemetryPrefix
 	RoutePrefix     = wire.RoutePrefix
+	AnyPrefix       = wire.AnyPrefix
 	ExplainPrefix   = wire.ExplainPrefix
 	AdminPrefix     = wire.AdminPrefix
 	HealthSubject   = wire.HealthSubject

@@ -94,6 +94,11 @@ func (c *Client) Decide(ctx context.Context, route string, r Request) (Decision,
 		return d, err
 	}
 	answer, err := c.request(ctx, wire.RoutePrefix, route, body)
+	if errors.Is(err, ErrNoNode) {
+		// With affinity the node of this route may be gone, and another not be in
+		// its place yet: any other knows more than nobody.
+		answer, err = c.request(ctx, wire.AnyPrefix, route, body)
+	}
 	if err != nil {
 		return d, err
 	}

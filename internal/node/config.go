@@ -47,6 +47,7 @@ type Config struct {
 	Floors     map[string]float64 // tiers to shares
 	Quota      atrion.Quota
 	TrustBids  bool // in headers
+	Affinity   bool // each route is decided by one node
 	MaxRoutes  int
 	Mailbox    int
 	IdleAfter  time.Duration
@@ -168,6 +169,7 @@ func (c *Config) settings() []setting {
 		number("quota.rate", "bids above quota.above a second of one identity; 0: no guard", &c.Quota.Rate),
 		whole("quota.burst", "such bids at once; 0: a second's worth", &c.Quota.Burst),
 		whole("quota.identities", "identities that quotas are kept for at a time; 0: 65536", &c.Quota.Identities),
+		toggle("affinity", "each route is decided by one node of the fleet; all nodes must agree", &c.Affinity),
 		toggle("trust_headers", "the headers Atrion-Tier and Atrion-Voltage say what a request bids", &c.TrustBids),
 		whole("max_routes", "routes held at a time", &c.MaxRoutes),
 		whole("mailbox", "samples waiting per route", &c.Mailbox),

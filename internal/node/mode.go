@@ -149,7 +149,7 @@ func (n *Node) startEmbedded(ctx context.Context) (*bus.Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen is %q (allowed: host:port, with a numeric port)", c.Listen)
 	}
-	e := bus.EmbeddedConfig{Host: host, Port: port, Insecure: c.Insecure, ServerName: c.Node, Auth: c.auth(), TLS: c.TLS, Logger: n.log, Memory: !c.keeps()}
+	e := bus.EmbeddedConfig{Host: host, Port: port, Insecure: c.Insecure, Affinity: c.Affinity, ServerName: c.Node, Auth: c.auth(), TLS: c.TLS, Logger: n.log, Memory: !c.keeps()}
 	if c.keeps() {
 		e.StoreDir = c.StoreDir
 	}

@@ -175,15 +175,22 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	if err != nil {
 		return nil, err
 	}
+	var nodes *nats.Conn
+	if c.Affinity {
+		nodes, err = n.connect("nodes", true)
+	}
+	if err != nil {
+		return nil, err
+	}
 	semver, revision := version()
 	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{
 		Control: operators, Node: c.Node, Version: semver, Mode: string(c.mode()), Logger: log, HoldTTL: c.HoldTTL, Trouble: n.trouble,
-		TrustHeaders: c.TrustBids,
+		TrustHeaders: c.TrustBids, Affinity: nodes,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if n.embedded != nil {
+	if n.embedded != nil && !c.Affinity { // with it, routes have a home already
 		if err := n.embedded.Localize(c.Node); err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 const (
 	TelemetryPrefix = "atrion.telemetry"
 	RoutePrefix     = "atrion.route"
+	AnyPrefix       = "atrion.any.route" // the same, for any node
 	ExplainPrefix   = "atrion.admin.explain"
 	AdminPrefix     = "atrion.admin"
 	HealthSubject   = "atrion.admin.health"

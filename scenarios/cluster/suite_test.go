@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -75,7 +76,12 @@ func (f *fleet) finish(tr *traffic, fault string, during, after time.Duration) {
 	if r.lost != 0 || r.reopened != 0 {
 		f.t.Errorf("%d decisions lost, %d wrong re-openings; want none", r.lost, r.reopened)
 	}
-	if r.asked < 500 {
+	for _, n := range f.nodes {
+		if log := n.log.tail(4 << 20); strings.Contains(log, "panic:") {
+			f.t.Errorf("%s crashed:\n%s", n.name, log[strings.Index(log, "panic:"):])
+		}
+	}
+	if r.asked < 100 {
 		f.t.Errorf("only %d decisions: nothing was tested", r.asked)
 	}
 	// Clients that move to another node are load that it does not know yet.

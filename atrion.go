@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/atrion-io/atrion/actors"
+	"github.com/atrion-io/atrion/internal/meter"
 	"github.com/atrion-io/atrion/physics"
 	"github.com/atrion-io/atrion/physics/ohmic"
 )
@@ -15,10 +19,22 @@ import (
 // Engine decides for any number of routes. Make one with New and Close it when
 // done. Its methods are safe for concurrent use.
 type Engine struct {
-	cfg   Config
-	sys   *actors.System
-	tiers atomic.Pointer[map[string]float64] // every tier, names to volts
-	quota *quota                             // nil: no guard
+	cfg Config
+	sys *actors.System
+
+	// What decisions read beside routes, without a lock.
+	live     atomic.Pointer[live]
+	tiers    atomic.Pointer[tierTable]
+	quota    *quota // nil: no guard
+	subjects subjects
+
+	applying sync.Mutex // held through Apply
+	ops      sync.Mutex // held where bans and overrides change
+	book     rulebook
+	pruned   int64 // when ops last looked for what has expired, to make room
+	pruning  atomic.Bool
+	makers   *meter.Meter // of new routes, by subject
+	banning  chan struct{}
 }
 
 // New returns an engine. Its error is ErrInvalidConfig and names every wrong
@@ -31,7 +47,7 @@ func New(cfg Config) (*Engine, error) {
 	cfg = cfg.withDefaults()
 	if cfg.Law == nil {
 		constants := ohmic.DefaultConfig()
-		constants.Lanes = cfg.floorLanes()
+		constants.Lanes = cfg.FloorLanes()
 		law, err := ohmic.New(constants)
 		if err != nil {
 			return nil, err
@@ -40,9 +56,13 @@ func New(cfg Config) (*Engine, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.StartTimeout)
 	defer cancel()
-	e := &Engine{cfg: cfg, quota: cfg.Quota.start(cfg.Clock)}
+	e := &Engine{cfg: cfg, banning: make(chan struct{}, banners), quota: cfg.Quota.start(cfg.Clock)}
 	e.setTiers(cfg.Tiers)
+	e.subjects.seed, e.book.clock = maphash.MakeSeed(), cfg.Clock
+	e.live.Store(&live{voltage: cfg.Voltage})
+	e.makers = meter.New(makers)
 	e.sys = actors.NewSystem(ctx, actors.Config{
+		Rules:        e.book.rules,
 		Law:          cfg.Law,
 		Clock:        cfg.Clock,
 		Provider:     cfg.Provider,
@@ -75,6 +95,29 @@ func (e *Engine) Route(name string) (*Route, error) {
 	return r, nil
 }
 
+// makers is how many subjects that make routes are told apart at a time.
+const makers = 1 << 12
+
+// RouteFor is Route for a request of that subject: Config.NewRoutes bounds how
+// many new ones it may make, with ErrTooManyRoutes.
+func (e *Engine) RouteFor(subject Subject, name string) (*Route, error) {
+	if err := e.mayMake(subject, name); err != nil {
+		return nil, err
+	}
+	return e.Route(name)
+}
+
+func (e *Engine) mayMake(subject Subject, name string) error {
+	if subject == "" || e.sys.Lookup(name) != nil {
+		return nil
+	}
+	n := e.cfg.NewRoutes
+	if e.makers.Take(maphash.String(e.subjects.seed, string(subject)), e.sys.Now(), int64(time.Second)/int64(n), 10*n) {
+		return nil
+	}
+	return fmt.Errorf("%w: subject %q made more than %d new ones a second (limit NewRoutes)", ErrTooManyRoutes, subject, n)
+}
+
 // Decide tells the route of that name what was observed, waits until that is
 // taken into account, and answers whether a request of t.Voltage (0: the
 // default), or of what the options say, may pass. Telemetry that gives no
@@ -88,24 +131,26 @@ func (e *Engine) Decide(name string, t Telemetry, options ...AcquireOption) (Dec
 	if err := t.Validate(); err != nil {
 		return Decision{}, err
 	}
-	b, _, err := e.bid(cmp.Or(t.Voltage, e.cfg.Voltage), options)
+	ask, err := e.bid(cmp.Or(t.Voltage, e.live.Load().voltage), options)
 	if err != nil {
 		return Decision{}, err
 	}
+	if err := e.mayMake(ask.subject, name); err != nil {
+		return Decision{}, err
+	}
 	if !t.measured() {
-		return e.decide(name, b)
+		return e.decide(name, &ask)
 	}
 	r, err := e.Route(name)
 	if err != nil {
 		return Decision{}, err
 	}
-	err = r.learn(&t)
-	var d Decision
-	r.decide(b, &d)
-	if err != nil {
-		return d, fmt.Errorf("atrion: decided without this telemetry: %w", err)
+	late := r.learn(&t)
+	d, err := e.decide(name, &ask)
+	if err == nil && late != nil {
+		err = fmt.Errorf("atrion: decided without this telemetry: %w", late)
 	}
-	return d, nil
+	return d, err
 }
 
 // Learn tells the route of that name what was observed and waits, AskTimeout at
@@ -131,6 +176,10 @@ func (e *Engine) Allow(name string, voltage float64) (bool, error) {
 		if err != nil {
 			return false, err
 		}
+		if a.Ruled() {
+			d, err := e.decide(name, &bid{voltage: voltage})
+			return d.Allow, err
+		}
 		if allow, ok := a.Allow(voltage); ok {
 			return allow, nil
 		}
@@ -139,14 +188,26 @@ func (e *Engine) Allow(name string, voltage float64) (bool, error) {
 }
 
 // decide is Decide without telemetry: one lookup and no handle.
-func (e *Engine) decide(name string, b bid) (Decision, error) {
+func (e *Engine) decide(name string, ask *bid) (Decision, error) {
 	for !e.sys.Closed() {
 		a, err := e.sys.Route(name)
 		if err != nil {
 			return Decision{}, err
 		}
-		if ruling, terms, p := a.Decide(b.voltage); p != nil {
-			return decision(a.Name(), b, ruling, terms, p), nil
+		var d Decision
+		ok := false
+		if e.ordered(a, ask) {
+			o := e.order(a, ask)
+			d, _, ok = e.obeyed(a, &o, ask.voltage, false)
+		} else if ruling, terms, p := a.Decide(ask.voltage); p != nil {
+			d, ok = decision(a.Name(), ask.voltage, ruling, terms, p), true
+		}
+		if ok {
+			d.Capped = ask.capped
+			if !d.Allow {
+				e.offended(ask.subject, &d)
+			}
+			return d, nil
 		}
 	}
 	return Decision{}, ErrClosed

@@ -61,6 +61,18 @@ type Config struct {
 	// about 470 bytes.
 	MaxRoutes int
 
+	// NewRoutes is how many new routes a second the requests of one Subject may
+	// make, by Engine.Decide and over NATS; in a burst, ten times as many. More
+	// are refused with ErrTooManyRoutes: a route for every identity must not let
+	// one of them fill the table. Default 100. Range: 1 to 1,000,000.
+	NewRoutes int
+
+	// MaxBans and MaxOverrides bound the bans and the overrides in force at a
+	// time; those that have expired give way, else new ones are refused with
+	// ErrTooManyBans, ErrTooManyOverrides. Defaults 10,000. Ranges: 1 to
+	// 1,000,000. Each costs some 300 bytes.
+	MaxBans, MaxOverrides int
+
 	// MailboxSize bounds the samples that wait for a route's actor. Default
 	// 4096. Range: 1 to 1,048,576. When it is full the newest sample is
 	// dropped and counted; decisions are not affected.
@@ -94,7 +106,9 @@ type Config struct {
 	StartTimeout time.Duration
 
 	// SaveInterval is the least time between two rounds of writes to the
-	// provider. Default 250 ms. Range: 1 ms to 1 h.
+	// provider, which is also how often a route that is being learned is told to
+	// the other nodes. Default 100 ms. Range: 1 ms to 1 h. Raising it costs a
+	// fleet goodput: .005 of it at 250 ms.
 	SaveInterval time.Duration
 
 	// SaveBudget bounds the route states written in one round. Default 1000.
@@ -123,6 +137,9 @@ type Config struct {
 // actors has its defaults there.
 func (c Config) withDefaults() Config {
 	c.Voltage = cmp.Or(c.Voltage, DefaultVoltage)
+	c.NewRoutes = cmp.Or(c.NewRoutes, 100)
+	c.MaxBans = cmp.Or(c.MaxBans, 10_000)
+	c.MaxOverrides = cmp.Or(c.MaxOverrides, 10_000)
 	c.AskTimeout = cmp.Or(c.AskTimeout, 100*time.Millisecond)
 	c.StartTimeout = cmp.Or(c.StartTimeout, 5*time.Second)
 	if c.Classify == nil {
@@ -155,6 +172,9 @@ func (c Config) Validate() error {
 	}
 	c.Quota.validate(add)
 	ranged(add, "MaxRoutes", c.MaxRoutes, 1, 1<<24)
+	ranged(add, "NewRoutes", c.NewRoutes, 1, 1_000_000)
+	ranged(add, "MaxBans", c.MaxBans, 1, 1_000_000)
+	ranged(add, "MaxOverrides", c.MaxOverrides, 1, 1_000_000)
 	ranged(add, "MailboxSize", c.MailboxSize, 1, 1<<20)
 	ranged(add, "Linger", c.Linger, 10*time.Microsecond, time.Second)
 	ranged(add, "IdleAfter", c.IdleAfter, time.Second, 24*time.Hour)

@@ -31,6 +31,11 @@ const (
 	InsufficientVoltage = physics.InsufficientVoltage
 	Tripped             = physics.Tripped
 	Faulty              = physics.Faulty
+	Banned              = physics.Banned
+	Overridden          = physics.Overridden
+	Disabled            = physics.Disabled
+	Shadowed            = physics.Shadowed
+	Bypassed            = physics.Bypassed
 
 	OK      = physics.OK
 	Error   = physics.Error
@@ -44,6 +49,7 @@ type Decision struct {
 	Route      string
 	Allow      bool
 	Reason     Reason
+	Verdict    Reason // what would be the Reason if nothing but the law, or in shadow a ban, had a say
 	Mode       Mode
 	Voltage    float64 // volts the request bid, or was judged at
 	Capped     bool    // it bid more: its identity's quota is used up, see Config.Quota
@@ -52,6 +58,10 @@ type Decision struct {
 	Break      float64       // ohms at which the route trips; 0: the law has none
 	RetryAfter time.Duration // when asking again may help; 0: now, or unknown
 	Revision   uint64        // of the snapshot that decided
+
+	Ban       *Ban          // that rejects the request, or would; nil: none. Not to be changed
+	Override  *Override     // in force on the route; nil: none. Not to be changed
+	ExpiresIn time.Duration // of the ban, else of the override; 0: there is neither
 }
 
 // String says the decision in one line.
@@ -63,7 +73,7 @@ func (d Decision) String() string {
 	switch d.Reason {
 	case Tripped:
 		sign = "against"
-	case Faulty:
+	case Faulty, Banned, Overridden, Disabled, Shadowed, Bypassed:
 		sign = "whatever"
 	}
 	capped := ""
@@ -92,6 +102,18 @@ func (d Decision) Explain() string {
 		fmt.Fprintf(&b, ": the route is tripped (resistance %.4g ohms) and lets nothing through until it recovers.", d.Resistance)
 	case Faulty:
 		b.WriteString(": the route's law keeps failing, so the configured policy answers instead.")
+	case Banned:
+		fmt.Fprintf(&b, ": %s.", d.ban())
+	case Overridden, Disabled, Shadowed:
+		b.WriteString(": " + d.forced())
+	case Bypassed:
+		b.WriteString(": it asked to be let through.")
+	}
+	if d.Override != nil {
+		fmt.Fprintf(&b, "\nOverride of %q: %v, by %s (%s).", d.Override.Route, d.Override.Mode, d.Override.By, d.Override.Reason)
+	}
+	if d.ExpiresIn > 0 {
+		fmt.Fprintf(&b, " It ends in %v.", d.ExpiresIn.Round(time.Millisecond))
 	}
 	fmt.Fprintf(&b, "\n  base      %10.4f ohm  what the route resists when it is healthy", d.Terms.Base)
 	fmt.Fprintf(&b, "\n  pressure  %10.4f ohm  present stress", d.Terms.Pressure)
@@ -106,8 +128,35 @@ func (d Decision) Explain() string {
 	if d.Capped {
 		b.WriteString(" It bid more, and whoever asked has used up the quota of such bids.")
 	}
-	if d.RetryAfter > 0 {
+	if d.RetryAfter > 0 && d.ExpiresIn == 0 {
 		fmt.Fprintf(&b, " Asking again may help in %v.", d.RetryAfter.Round(time.Millisecond))
 	}
 	return b.String()
+}
+
+// ban says who is banned, from what, by whom and why.
+func (d Decision) ban() string {
+	who, where := "everybody is banned", "from routes "+d.Ban.Route
+	if d.Ban.Subject != "" {
+		who = d.Ban.Subject + " is banned"
+	}
+	if d.Ban.Route == "" {
+		where = "from every route"
+	}
+	return fmt.Sprintf("%s %s by %s (%s)", who, where, d.Ban.By, d.Ban.Reason)
+}
+
+// forced says what was made of the law's verdict.
+func (d Decision) forced() string {
+	switch {
+	case d.Reason == Disabled:
+		return "the route is disabled, its law neither decides nor learns."
+	case d.Verdict == Banned:
+		return "the route is in shadow. Otherwise it would be shed: " + d.ban() + "."
+	case d.Reason == Shadowed:
+		return fmt.Sprintf("the route is in shadow. Otherwise it would be shed: %v.", d.Verdict)
+	case d.Allow:
+		return fmt.Sprintf("the route is forced closed. Its law says: %v.", d.Verdict)
+	}
+	return fmt.Sprintf("the route is forced open. Its law says: %v.", d.Verdict)
 }

@@ -20,7 +20,14 @@ var (
 	// was configured to fail closed.
 	ErrFaulty = errors.New("atrion: route faulty, failing closed")
 
-	// ErrInvalidConfig: New refused its Config; the error names every wrong field.
+	// ErrBanned: rejected because of a ban; the Decision has it.
+	ErrBanned = errors.New("atrion: banned")
+	// ErrOverride: rejected because the route is forced open; the Decision has
+	// the override.
+	ErrOverride = errors.New("atrion: forced open")
+
+	// ErrInvalidConfig: New refused its Config, or Apply its Settings; the error
+	// names every wrong field.
 	ErrInvalidConfig = errors.New("atrion: invalid config")
 	// ErrInvalidTelemetry: telemetry was refused whole; the error names the field.
 	ErrInvalidTelemetry = errors.New("atrion: invalid telemetry")
@@ -28,6 +35,12 @@ var (
 	ErrClosed = actors.ErrClosed
 	// ErrMailboxFull: a sample was dropped because its route is behind.
 	ErrMailboxFull = actors.ErrMailboxFull
+	// ErrInvalidRule: a ban or an override was refused; the error names the field.
+	ErrInvalidRule = errors.New("atrion: invalid rule")
+	// ErrTooManyBans: Config.MaxBans is reached, or 32 of one subject.
+	ErrTooManyBans = errors.New("atrion: too many bans")
+	// ErrTooManyOverrides: Config.MaxOverrides is reached.
+	ErrTooManyOverrides = errors.New("atrion: too many overrides")
 	// ErrTooManyRoutes: MaxRoutes is reached and no route can give way.
 	ErrTooManyRoutes = actors.ErrTooManyRoutes
 )
@@ -65,6 +78,10 @@ func (e *RejectedError) Is(target error) bool {
 		return target == ErrTripped
 	case Faulty:
 		return target == ErrFaulty
+	case Banned:
+		return target == ErrBanned
+	case Overridden:
+		return target == ErrOverride
 	}
 	return false
 }

@@ -24,7 +24,7 @@ const (
 )
 
 // SetTiers replaces the engine's own tiers, names to volts, at once and for
-// every request that comes after. The error, a *FieldError, says what is wrong;
+// every request that comes after; one that every engine has may bid something else. The error, a *FieldError, says what is wrong;
 // then nothing has changed. Floors stay with the voltages they were configured
 // for.
 func (e *Engine) SetTiers(tiers map[string]float64) error {
@@ -35,17 +35,35 @@ func (e *Engine) SetTiers(tiers map[string]float64) error {
 	return nil
 }
 
+// tierTable is what tiers bid, in volts: by name, and those that every engine has
+// by number, for callers who name them so.
+type tierTable struct {
+	all   map[string]float64
+	known [len(tiers)]float64
+}
+
 func (e *Engine) setTiers(own map[string]float64) {
-	all := everyTier(own)
-	e.tiers.Store(&all)
+	t := tierTable{all: everyTier(own)}
+	for i := range tiers {
+		t.known[i] = t.all[tiers[i].name]
+	}
+	e.tiers.Store(&t)
+}
+
+// tierVoltage is what a request of the tier bids now; 0: there is no such tier.
+func (e *Engine) tierVoltage(t Tier) float64 {
+	if known := &e.tiers.Load().known; int(t) < len(known) {
+		return known[t]
+	}
+	return 0
 }
 
 // Tiers returns every tier of the engine, names to volts.
-func (e *Engine) Tiers() map[string]float64 { return maps.Clone(*e.tiers.Load()) }
+func (e *Engine) Tiers() map[string]float64 { return maps.Clone(e.tiers.Load().all) }
 
 // LaneVoltage is what requests of the tier of that name bid, in volts.
 func (e *Engine) LaneVoltage(name Lane) (float64, error) {
-	all := *e.tiers.Load()
+	all := e.tiers.Load().all
 	v, ok := all[string(name)]
 	if !ok {
 		return 0, invalid("tier", fmt.Sprintf("%q", name), names(all))
@@ -58,9 +76,8 @@ func checkTiers(tiers map[string]float64) error {
 		return &FieldError{Field: "Tiers", Value: fmt.Sprint(len(tiers), " tiers"), Allowed: "0 to 32"}
 	}
 	for _, name := range slices.Sorted(maps.Keys(tiers)) {
-		_, taken := ParseTier(name)
-		if taken || len(name) == 0 || len(name) > MaxTierName || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return &FieldError{Field: "Tiers", Value: fmt.Sprintf("%q", name), Allowed: "1 to 32 visible ASCII characters, other than " + names(everyTier(nil))}
+		if len(name) == 0 || len(name) > MaxTierName || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return &FieldError{Field: "Tiers", Value: fmt.Sprintf("%q", name), Allowed: "1 to 32 visible ASCII characters"}
 		}
 		if v := tiers[name]; !validVoltage(v) {
 			return &FieldError{Field: fmt.Sprintf("Tiers[%q]", name), Value: fmt.Sprint(v), Allowed: allowedVoltage}
@@ -69,7 +86,7 @@ func checkTiers(tiers map[string]float64) error {
 	return nil
 }
 
-// checkFloors checks what floorLanes and the law take for granted.
+// checkFloors checks what FloorLanes and the law take for granted.
 func (c *Config) checkFloors() error {
 	all, sum := everyTier(c.Tiers), 0.0
 	for _, name := range slices.Sorted(maps.Keys(c.Floors)) {
@@ -85,17 +102,17 @@ func (c *Config) checkFloors() error {
 		}
 	}
 	constants := ohmic.DefaultConfig()
-	constants.Lanes = c.floorLanes()
+	constants.Lanes = c.FloorLanes()
 	if err := constants.Validate(); err != nil {
 		return fmt.Errorf("lanes of Floors: %w", err)
 	}
 	return nil
 }
 
-// floorLanes are the lanes in which tiers with a floor keep it: what bids more
+// FloorLanes are the lanes of the law ohmic in which tiers with a floor keep it: what bids more
 // than the next lower tier and no more than the tier does; of the highest tier,
 // whatever bids more.
-func (c *Config) floorLanes() (lanes []ohmic.Lane) {
+func (c *Config) FloorLanes() (lanes []ohmic.Lane) {
 	all := everyTier(c.Tiers)
 	for _, name := range slices.Sorted(maps.Keys(c.Floors)) {
 		lane := ohmic.Lane{UpTo: MaxVoltage, Floor: c.Floors[name]}

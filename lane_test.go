@@ -69,6 +69,36 @@ func TestOwnTiers(t *testing.T) {
 	}
 }
 
+// A tier that every engine has may bid something else, by its name and by its
+// number, and again what it always did.
+func TestKnownTierBidsSomethingElse(t *testing.T) {
+	e := newEngine(t, atrion.Config{})
+	r, err := e.Route("r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bids := func(o atrion.AcquireOption) float64 {
+		p, d, err := r.AcquireDecision(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Drop()
+		return d.Voltage
+	}
+	for _, want := range []float64{200, 777, 200} {
+		tiers := map[string]float64{}
+		if want != 200 {
+			tiers["high"] = want
+		}
+		if err := e.SetTiers(tiers); err != nil {
+			t.Fatal(err)
+		}
+		if n, m := bids(atrion.High), bids(atrion.Lane("high")); n != want || m != want {
+			t.Errorf("high bids %v and %v, want %v", n, m, want)
+		}
+	}
+}
+
 // Wrong tiers and floors are refused whole, by field, value and range.
 func TestTiersAndFloorsRefused(t *testing.T) {
 	many := map[string]float64{}
@@ -85,7 +115,6 @@ func TestTiersAndFloorsRefused(t *testing.T) {
 		{map[string]float64{"a b": 1}, `Tiers is "a b"`},
 		{map[string]float64{"é": 1}, `Tiers is "é"`},
 		{map[string]float64{strings.Repeat("x", 33): 1}, "visible ASCII"},
-		{map[string]float64{"low": 1}, "other than critical, high, normal, low, bulk"},
 		{map[string]float64{"gold": 0}, `Tiers["gold"] is 0 (allowed: above 0, at most 1e+09, in volts)`},
 		{map[string]float64{"gold": math.NaN()}, `Tiers["gold"] is NaN`},
 		{map[string]float64{"gold": 2e9}, `Tiers["gold"] is 2e+09`},

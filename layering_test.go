@@ -36,6 +36,7 @@ var rules = []rule{
 	{"./providers/natskv", []string{natsserver, module + "/actors", module + "/bus"}, "a client of somebody's NATS must not link a server"},
 	{"./actors", []string{natsgo, natsserver, module + "/bus", module + "/providers/memory", module + "/providers/natskv", module + "/physics/classic"},
 		"actors drive any law over any provider; they know only the contracts"},
+	{"./internal/control", []string{natsserver, module + "/bus", module + "/internal/wire"}, "what operators say is kept and put in force whatever way it came"},
 	{"./internal/meter", []string{module + "/"}, "a meter counts hashes and knows nothing of requests"},
 	{"./internal/member", []string{module + "/"}, "who lives and who owns what is arithmetic over names"},
 	{"./internal/wire", []string{natsgo, natsserver, module + "/actors", module + "/bus"}, "messages are shared with clients, which link no engine"},
@@ -91,7 +92,7 @@ func TestPurity(t *testing.T) {
 // TestOnlyTheBusSpeaksNATS names every package that may import NATS itself.
 func TestOnlyTheBusSpeaksNATS(t *testing.T) {
 	allowed := map[string]string{
-		natsgo:     "bus client providers/natskv internal/node examples/",
+		natsgo:     "bus client providers/natskv internal/control internal/node examples/",
 		natsserver: "bus internal/node",
 	}
 	for pkg, imports := range directImports(t) {

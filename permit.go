@@ -25,6 +25,7 @@ type Permit struct {
 	start   int64
 	seat    actors.Seat
 	voltage float64
+	subject Subject
 	ended   atomic.Bool
 }
 
@@ -71,6 +72,9 @@ func (p *Permit) Report(t Telemetry) {
 func (p *Permit) end(s *physics.Sample) {
 	if !p.actor.Leave(p.seat) {
 		return
+	}
+	if s.Outcome.Failed() {
+		p.eng.offend(p.subject, p.actor.Name(), OnFailed)
 	}
 	s.Voltage, s.Inflight, s.Epoch = p.voltage, float64(p.seat.Calls), p.seat.Epoch
 	_ = p.eng.put(p.actor, s)

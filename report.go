@@ -1,6 +1,7 @@
 package atrion
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -30,6 +31,7 @@ const (
 	EventEvicted    = actors.Evicted    // an idle route was passivated
 	EventRefused    = actors.Refused    // a new route found no room
 	EventReclaimed  = actors.Reclaimed  // seats were taken back from permits never ended
+	EventBanned     = actors.Banned     // a rule has banned a caller, or could not
 )
 
 // Subscription delivers events; see Engine.Events.
@@ -72,6 +74,9 @@ type Explanation struct {
 	Law      string
 	Inflight int64         // calls that hold a permit
 	Limit    float64       // calls at a time that the law holds the route to; 0: it knows no limit
+	Peers    int           // other nodes of the fleet that are heard about the route
+	Share    float64       // of the fleet's limit that is this node's; 1: it is alone, 0: unknown
+	Learns   bool          // this node learns the limit for all of them
 	Shed     uint64        // rejections since the route was created
 	Unusual  string        // what the latency is, if it is not what it was; "": nothing to tell
 	LastSeen time.Duration // since the route's last observation; < 0: never
@@ -87,39 +92,61 @@ func (x Explanation) String() string {
 	if x.Limit > 0 {
 		limit = fmt.Sprintf(" of %.0f", x.Limit)
 	}
-	return fmt.Sprintf("%s\n%s %d%s in flight, %d shed so far, law %s.\n%s", x.Decision.Explain(), seen, x.Inflight, limit, x.Shed, x.Law, x.Unusual)
+	fleet := ""
+	if x.Peers > 0 {
+		learner := "another node learns"
+		if x.Learns {
+			learner = "this node learns"
+		}
+		fleet = fmt.Sprintf("Fleet: %d other nodes are heard, %.2f of the route is this node's, %s for all.\n", x.Peers, x.Share, learner)
+	}
+	return fmt.Sprintf("%s\n%s %d%s in flight, %d shed so far, law %s.\n%s%s", x.Decision.Explain(), seen, x.Inflight, limit, x.Shed, x.Law, fleet, x.Unusual)
 }
 
 // ErrUnknownRoute: there is no route of that name.
 var ErrUnknownRoute = errors.New("atrion: unknown route")
 
 // Explain says why a request of that voltage (0: the default) would pass or
-// not at this moment. It leaves no trace: it neither creates the route
+// not at this moment. A Subject among the options says who would ask. It leaves
+// no trace: it neither creates the route
 // (ErrUnknownRoute) nor counts as demand.
-func (e *Engine) Explain(name string, voltage float64) (Explanation, error) {
-	if voltage == 0 {
-		voltage = e.cfg.Voltage
+func (e *Engine) Explain(name string, voltage float64, options ...AcquireOption) (Explanation, error) {
+	ask, err := e.wants(cmp.Or(voltage, e.live.Load().voltage), options)
+	if err != nil {
+		return Explanation{}, err
 	}
-	if !validVoltage(voltage) {
-		return Explanation{}, invalid("Voltage", voltage, allowedVoltage)
-	}
+	voltage = ask.voltage
+	var v physics.Verdict
+	var p *actors.Published
 	a := e.sys.Lookup(name)
-	if a == nil {
-		return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
+	if a != nil {
+		v, p = a.Peek(voltage)
 	}
-	v, p := a.Peek(voltage)
 	if p == nil {
-		return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
+		// Nobody has asked here, but others may have.
+		if p = e.sys.Preview(name); p == nil {
+			return Explanation{}, fmt.Errorf("%w: %q", ErrUnknownRoute, name)
+		}
+		a, v = nil, physics.Judge(p.State, physics.Query{Voltage: voltage, Now: e.sys.Now(), U: physics.Peek})
 	}
 	x := Explanation{
-		Decision: decision(a.Name(), bid{voltage: voltage}, v.Ruling, v.Terms, p),
+		Decision: decision(name, voltage, v.Ruling, v.Terms, p),
 		Law:      e.sys.Law().Name(),
-		Inflight: a.Inflight(),
-		Shed:     a.Shed(),
 		LastSeen: -1,
+	}
+	if a != nil {
+		x.Inflight, x.Shed = a.Inflight(), a.Shed()
+		if e.ordered(a, &ask) {
+			o := e.order(a, &ask)
+			o.mark(&x.Decision)
+		}
 	}
 	if s, ok := p.State.(physics.Limited); ok {
 		_, x.Limit = s.Limit()
+	}
+	if s, ok := p.State.(physics.Fellow); ok {
+		x.Peers, x.Share, x.Learns = s.Fleet()
+		x.Limit *= x.Share
 	}
 	if s, ok := p.State.(physics.Watched); ok {
 		if level, mean, sigma, alarm := s.Watched(); alarm {

@@ -25,14 +25,13 @@ func (r *Route) Name() string { return r.name }
 // bids the engine's default voltage.
 //
 // A rejected request gets a *RejectedError (errors.Is ErrRejected, and
-// ErrTripped or ErrInsufficientVoltage to tell why). Other errors: ctx's, if it
+// ErrTripped, ErrInsufficientVoltage, ErrBanned or ErrOverride to tell why). Other errors: ctx's, if it
 // has ended; ErrInvalidTelemetry, for a voltage out of range; ErrClosed. A route
 // that was passivated and finds no room to come back fails open (or closed, see
 // Config.FailClosed).
 // Acquire never waits. It takes no lock and allocates only the RejectedError.
 func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (p Permit, err error) {
-	var why actors.Answer
-	_, err = r.acquire(ctx, options, &p, &why)
+	err = r.acquire(ctx, options, &p, nil)
 	return
 }
 
@@ -40,54 +39,94 @@ func (r *Route) Acquire(ctx context.Context, options ...AcquireOption) (p Permit
 // given against. Without one the Decision is that of the RejectedError, if it is
 // one, and else zero.
 func (r *Route) AcquireDecision(ctx context.Context, options ...AcquireOption) (p Permit, d Decision, err error) {
-	why := actors.Answer{Want: true}
-	b, err := r.acquire(ctx, options, &p, &why)
+	err = r.acquire(ctx, options, &p, &d)
 	var rejected *RejectedError
-	switch {
-	case errors.As(err, &rejected):
+	if errors.As(err, &rejected) {
 		d = rejected.Decision
-	case err == nil && p.actor == nil:
-		d = r.unknown(bid{})
-	case err == nil:
-		ruling, terms, snapshot := p.actor.Explain(&why)
-		d = decision(r.name, b, ruling, terms, snapshot)
 	}
 	return
 }
 
-// acquire fills p in, and why with what answered, and returns what was bid. Left
-// as it is, p is a permit that nobody counts.
-func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit, why *actors.Answer) (b bid, err error) {
-	if err = ctx.Err(); err != nil {
-		return b, err
+// acquire fills p in, and d if it is wanted and the request passes. Left as it
+// is, p is a permit that nobody counts.
+func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit, d *Decision) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	if b, _, err = r.eng.bid(r.eng.cfg.Voltage, options); err != nil {
-		return b, err
+	ask, err := r.eng.bid(r.eng.live.Load().voltage, options)
+	if err != nil {
+		return err
 	}
+	why := actors.Answer{Want: d != nil}
 	for a := r.actor.Load(); ; {
 		if r.eng.sys.Closed() {
-			return b, ErrClosed
+			return ErrClosed
 		}
-		seat, ok := a.Enter(b.voltage, why)
-		switch {
-		case seat.Calls > 0:
-			p.eng, p.actor, p.seat, p.voltage = r.eng, a, seat, b.voltage
-			p.start = r.eng.sys.Now()
-			return b, nil
-		case ok:
-			ruling, terms, snapshot := a.Explain(why)
-			return b, &RejectedError{Decision: decision(r.name, b, ruling, terms, snapshot)}
+		if r.eng.ordered(a, &ask) {
+			if err, ok := r.obey(a, &ask, p, d); ok {
+				return err
+			}
+		} else {
+			seat, ok := a.Enter(ask.voltage, &why)
+			switch {
+			case seat.Calls > 0:
+				r.seat(p, a, seat, &ask)
+				if d != nil {
+					*d = r.explain(a, &ask, &why)
+				}
+				return nil
+			case ok:
+				r.eng.offend(ask.subject, r.name, OnRejected)
+				return &RejectedError{Decision: r.explain(a, &ask, &why)}
+			}
 		}
 		a, err = r.renew()
 		switch {
 		case errors.Is(err, ErrTooManyRoutes) && r.eng.cfg.FailClosed:
-			return b, &RejectedError{Decision: r.unknown(b)}
+			return &RejectedError{Decision: r.unknown(ask.voltage)}
 		case errors.Is(err, ErrTooManyRoutes):
-			return b, nil // fail open
+			if d != nil {
+				*d = r.unknown(ask.voltage)
+			}
+			return nil // fail open
 		case err != nil:
-			return b, err
+			return err
 		}
 	}
+}
+
+// obey is acquire for a request that an order has something to say about.
+func (r *Route) obey(a *actors.Route, ask *bid, p *Permit, d *Decision) (err error, ok bool) {
+	o := r.eng.order(a, ask)
+	said, seat, ok := r.eng.obeyed(a, &o, ask.voltage, true)
+	if !ok {
+		return nil, false
+	}
+	said.Capped = ask.capped
+	if seat.Calls > 0 {
+		r.seat(p, a, seat, ask)
+	}
+	if !said.Allow {
+		r.eng.offended(ask.subject, &said)
+		return &RejectedError{Decision: said}, true
+	}
+	if d != nil {
+		*d = said
+	}
+	return nil, true
+}
+
+// seat makes p the permit of that seat.
+func (r *Route) seat(p *Permit, a *actors.Route, seat actors.Seat, ask *bid) {
+	p.eng, p.actor, p.seat, p.voltage, p.subject = r.eng, a, seat, ask.voltage, ask.subject
+	p.start = r.eng.sys.Now()
+}
+
+func (r *Route) explain(a *actors.Route, ask *bid, why *actors.Answer) Decision {
+	ruling, terms, snapshot := a.Explain(why)
+	d := decision(r.name, ask.voltage, ruling, terms, snapshot)
+	d.Capped = ask.capped
+	return d
 }
 
 // Decide answers whether a request of that voltage would pass now, without
@@ -95,23 +134,27 @@ func (r *Route) acquire(ctx context.Context, options []AcquireOption, p *Permit,
 // lock, does no I/O and allocates nothing. On a closed engine it answers from
 // the last state. Under Config.Quota it bids for nobody in particular.
 func (r *Route) Decide(voltage float64) (d Decision) {
-	b := bid{}
-	b.voltage, b.capped = r.eng.quota.cap(voltage, "")
-	r.decide(b, &d)
+	ask := bid{}
+	ask.voltage, ask.capped = r.eng.quota.cap(voltage, "")
+	d = r.decide(&ask)
+	d.Capped = ask.capped
 	return d
 }
 
-func (r *Route) decide(b bid, d *Decision) {
+func (r *Route) decide(ask *bid) Decision {
 	a := r.actor.Load()
 	for {
-		if ruling, terms, p := a.Decide(b.voltage); p != nil {
-			*d = decision(r.name, b, ruling, terms, p)
-			return
+		if a.Ruled() {
+			o := r.eng.order(a, ask)
+			if d, _, ok := r.eng.obeyed(a, &o, ask.voltage, false); ok {
+				return d
+			}
+		} else if ruling, terms, p := a.Decide(ask.voltage); p != nil {
+			return decision(r.name, ask.voltage, ruling, terms, p)
 		}
 		next, err := r.renew()
 		if err != nil {
-			*d = r.unknown(b)
-			return
+			return r.unknown(ask.voltage)
 		}
 		a = next
 	}
@@ -120,19 +163,19 @@ func (r *Route) decide(b bid, d *Decision) {
 // Allow is Decide for callers who only need the answer, in less time.
 func (r *Route) Allow(voltage float64) bool {
 	voltage, _ = r.eng.quota.cap(voltage, "")
-	if allow, ok := r.actor.Load().Allow(voltage); ok {
-		return allow
+	if a := r.actor.Load(); !a.Ruled() {
+		if allow, ok := a.Allow(voltage); ok {
+			return allow
+		}
 	}
-	var d Decision
-	r.decide(bid{voltage: voltage}, &d)
-	return d.Allow
+	return r.decide(&bid{voltage: voltage}).Allow
 }
 
 // unknown is the decision for a route that was passivated while there is no room
 // to bring it back. It was healthy when it went; the policy answers, and says
 // that nothing is known: no terms, revision 0.
-func (r *Route) unknown(b bid) Decision {
-	return Decision{Route: r.name, Allow: !r.eng.cfg.FailClosed, Reason: Faulty, Voltage: b.voltage, Capped: b.capped}
+func (r *Route) unknown(voltage float64) Decision {
+	return Decision{Route: r.name, Allow: !r.eng.cfg.FailClosed, Reason: Faulty, Voltage: voltage}
 }
 
 // renew looks up the actor that took the place of an evicted one.
@@ -144,10 +187,10 @@ func (r *Route) renew() (*actors.Route, error) {
 	return a, err
 }
 
-func decision(name string, b bid, r physics.Ruling, t physics.Terms, p *actors.Published) Decision {
+func decision(name string, voltage float64, r physics.Ruling, t physics.Terms, p *actors.Published) Decision {
 	return Decision{
-		Route: name, Allow: r.Allow, Reason: r.Reason, Mode: r.Mode,
-		Voltage: b.voltage, Capped: b.capped, Resistance: t.Sum(), Terms: t,
+		Route: name, Allow: r.Allow, Reason: r.Reason, Verdict: r.Reason, Mode: r.Mode,
+		Voltage: voltage, Resistance: t.Sum(), Terms: t,
 		Break: p.State.Break(), RetryAfter: r.RetryAfter, Revision: p.Revision,
 	}
 }

@@ -1,7 +1,7 @@
 package atrion
 
 // AcquireOption changes one Acquire, Do or Decide. Options are Voltage, Tier,
-// Lane, Retry and Subject.
+// Lane, Retry, Subject and Bypass.
 type AcquireOption interface{ acquireOption() }
 
 // Voltage is what a request bids, in volts: above 0, at most 1e9. Only ratios
@@ -25,6 +25,13 @@ func (Retry) acquireOption() {}
 type Subject string
 
 func (Subject) acquireOption() {}
+
+// Bypass true lets a request through whatever the law says: a job that must run,
+// a probe. It is counted, it counts as demand and as a call in flight, and its
+// outcome is learned from. A ban still holds.
+type Bypass bool
+
+func (Bypass) acquireOption() {}
 
 // retryBid is what the n-th retry bids, as a share of the first try.
 func retryBid(n Retry) float64 {
@@ -80,37 +87,51 @@ func ParseTier(name string) (t Tier, ok bool) {
 	return 0, false
 }
 
-// bid is what a request bids.
+// bid is what a request's options come to.
 type bid struct {
 	voltage float64
+	subject Subject
+	bypass  bool
 	capped  bool // it asked for more than its quota allows
 }
 
-// bid returns what the options ask for, the last one winning, of a request that
-// without them bids so many volts, and who asks.
-func (e *Engine) bid(voltage float64, options []AcquireOption) (b bid, subject Subject, err error) {
-	v, share := voltage, 1.0
+// bid is wants within the identity's quota, of which it takes.
+func (e *Engine) bid(voltage float64, options []AcquireOption) (bid, error) {
+	b, err := e.wants(voltage, options)
+	if err == nil {
+		b.voltage, b.capped = e.quota.cap(b.voltage, b.subject)
+	}
+	return b, err
+}
+
+// wants returns what the options ask for, the last one winning; voltage is what
+// they bid if they do not say.
+func (e *Engine) wants(voltage float64, options []AcquireOption) (b bid, err error) {
+	b.voltage = voltage
+	share := 1.0
 	// A type switch rather than a method call: a call through the interface
 	// would make every caller's options escape to the heap.
 	for _, o := range options {
 		switch o := o.(type) {
 		case Voltage:
-			v = float64(o)
+			b.voltage = float64(o)
 		case Tier:
-			v = o.Voltage()
+			b.voltage = e.tierVoltage(o)
 		case Lane:
-			if v, err = e.LaneVoltage(o); err != nil {
-				return bid{}, "", err
+			if b.voltage, err = e.LaneVoltage(o); err != nil {
+				return bid{}, err
 			}
 		case Retry:
 			share = retryBid(o)
 		case Subject:
-			subject = o
+			b.subject = o
+		case Bypass:
+			b.bypass = bool(o)
 		}
 	}
-	if !validVoltage(v) {
-		return bid{}, "", invalid("Voltage", v, allowedVoltage)
+	if !validVoltage(b.voltage) {
+		return bid{}, invalid("Voltage", b.voltage, allowedVoltage)
 	}
-	b.voltage, b.capped = e.quota.cap(v*share, subject)
-	return b, subject, nil
+	b.voltage *= share
+	return b, nil
 }

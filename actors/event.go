@@ -25,11 +25,13 @@ const (
 	Refused
 	// Reclaimed: seats were taken back from permits that were never ended.
 	Reclaimed
+	// Banned: a rule has banned a caller, or could not.
+	Banned
 
 	eventKinds
 )
 
-var eventNames = [eventKinds]string{"transition", "dead_letter", "restart", "faulty", "evicted", "refused", "reclaimed"}
+var eventNames = [eventKinds]string{"transition", "dead_letter", "restart", "faulty", "evicted", "refused", "reclaimed", "banned"}
 
 // String returns the kind's name as it stands on the wire.
 func (k EventKind) String() string {
@@ -46,7 +48,7 @@ type Event struct {
 	Time       int64        // ns on the system's clock
 	From, To   physics.Mode // of a Transition
 	Resistance float64      // ohms at the time of a Transition
-	Lost       int          // samples lost with a DeadLetter or Restart
+	Lost       int          // samples lost with a DeadLetter or Restart; 1: a caller that should be Banned is not
 	Cause      string       // why, in words
 }
 

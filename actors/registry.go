@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion/internal/route"
+	"github.com/atrion-io/atrion/physics"
 	"github.com/atrion-io/atrion/providers"
 )
 
@@ -41,13 +42,20 @@ func (s *System) Route(name string) (*Route, error) {
 	}
 	// Outside the lock: a provider that is slow must not stop the creation of
 	// other routes.
-	first := s.recall(name)
-	return s.admit(name, first)
+	first, known := s.recall(name)
+	r, err := s.admit(name, first, known)
+	if err == nil && known != nil {
+		// What was said between the recall and the admission fell on deaf ears.
+		ctx, cancel := s.recallContext()
+		defer cancel()
+		s.gather(ctx, name, r.regimeOf(), r.hear)
+	}
+	return r, err
 }
 
 // admit adds a route that begins with the snapshot first, unless the name is
 // there already; one that still knows nothing then knows first.
-func (s *System) admit(name string, first *Published) (*Route, error) {
+func (s *System) admit(name string, first *Published, known *peers) (*Route, error) {
 	g := &s.registry
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -56,7 +64,7 @@ func (s *System) admit(name string, first *Published) (*Route, error) {
 	}
 	if r := g.table.get(name); r != nil {
 		// It may have been created while its state could not be had.
-		if first != s.blank && r.pub.CompareAndSwap(s.blank, first) {
+		if p := r.pub.Load(); first.Revision > 0 && p != nil && p.Revision == 0 && r.pub.CompareAndSwap(p, first) {
 			r.saved.Store(first)
 		}
 		return r, nil
@@ -68,31 +76,57 @@ func (s *System) admit(name string, first *Published) (*Route, error) {
 	}
 	r := &Route{name: name, hash: g.table.hash(name), sys: s}
 	r.used.Store(true)
+	r.rules.Store(s.rulesOf(name))
+	first = s.amended(first, r.regimeOf()) // another may have come between
 	r.pub.Store(first)
-	if first != s.blank {
+	if first.Revision > 0 {
 		r.saved.Store(first)
+	}
+	if known != nil && len(known.said) > 0 {
+		r.peers = known
 	}
 	g.table.put(r)
 	s.counters.routes.Store(int64(g.table.live))
 	return r, nil
 }
 
+const (
+	// seenOnce is the most snapshots of a route that was hardly more than tried.
+	seenOnce = 3
+	// further is how many routes further the hand goes in search of such a one
+	// when it holds one that has learned something. Going farther would take
+	// their second chance from too many.
+	further = 64
+)
+
 // makeRoom evicts one route that can be spared. A route used since the hand
-// last passed gets a second chance. The caller holds the registry's lock.
+// last passed gets a second chance, and one that has learned something goes only
+// if there is none near the hand that was hardly seen: whoever makes up route
+// names drives out his own. The caller holds the registry's lock.
 func (s *System) makeRoom() bool {
 	g := &s.registry
 	now := s.cfg.Clock.Now()
-	for range evictProbes {
+	var learned *Route
+	for probes, left := 0, evictProbes; probes < evictProbes && left > 0; probes++ {
 		r := g.table.at(g.hand)
 		g.hand++
-		if r == nil || r.used.Swap(false) {
+		if r == nil {
 			continue
 		}
-		if s.evict(r, now) {
-			return true
+		if left--; r.used.Swap(false) {
+			continue
+		}
+		switch p := r.pub.Load(); {
+		case p == nil || !p.State.Settled(now):
+		case p.Revision <= seenOnce:
+			if s.evict(r, now) {
+				return true
+			}
+		case learned == nil:
+			learned, left = r, min(left, further)
 		}
 	}
-	return false
+	return learned != nil && s.evict(learned, now)
 }
 
 // evict passivates r if it is idle, healthy and settled. The caller holds the
@@ -153,35 +187,47 @@ func (s *System) Routes() []*Route {
 }
 
 // recall returns the snapshot a new route begins with: what the provider holds
-// for it, or a blank one. It waits for the provider LoadTimeout at most.
-func (s *System) recall(name string) *Published {
+// for it, or a blank one, and what other nodes have said of it. It waits for the
+// provider LoadTimeout at most.
+func (s *System) recall(name string) (first *Published, known *peers) {
+	g := s.regimeFor(name)
 	if s.cfg.Provider == nil {
-		return s.blank
+		return g.blank, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.LoadTimeout)
+	ctx, cancel := s.recallContext()
 	defer cancel()
+	first, known = s.recallOwn(ctx, name, g), new(peers)
+	s.gather(ctx, name, g, known.add(name))
+	return s.informed(name, g, first, known.said), known
+}
+
+func (s *System) recallOwn(ctx context.Context, name string, g *Regime) *Published {
 	e, err := s.cfg.Provider.Get(ctx, providers.Key{Route: name, Node: s.cfg.Node})
 	switch {
 	case errors.Is(err, providers.ErrNotFound):
-		return s.blank
+		return g.blank
 	case err != nil:
 		s.counters.loadErrors.Add(1)
-		return s.blank
+		return g.blank
 	}
-	return s.restore(e)
+	return s.restore(e, g)
 }
 
 // restore turns a stored entry into a snapshot, or a blank one if the entry
 // cannot be read: a route that forgets is better than a node that does not
 // start.
-func (s *System) restore(e providers.Entry) *Published {
+func (s *System) restore(e providers.Entry, g *Regime) *Published {
 	now := s.cfg.Clock.Now()
-	age := max(time.Since(e.Time), 0)
-	st := s.cfg.Law.NewState()
-	if err := st.ParseState(e.Value, now-int64(age)); err != nil {
+	env, err := openEnvelope(e.Value)
+	var st physics.State
+	if err == nil {
+		st, err = s.read(g, &env, now-int64(max(e.Age, 0)))
+	}
+	if err != nil {
 		s.counters.loadErrors.Add(1)
 		s.cfg.Logger.Warn("stored state cannot be read, route starts anew", "route", e.Key.Route, "error", err)
-		return s.blank
+		return g.blank
 	}
+	s.outlive(env.life, nil, 0)
 	return s.published(st, 1, now)
 }

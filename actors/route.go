@@ -29,6 +29,7 @@ type Published struct {
 	At       int64          // ns: the latest time the state knows of
 	Seen     int64          // ns: the latest sample
 	Faulty   bool           // the actor fails; decisions fail open or closed
+	foreign  bool           // revision 0, but others have said something
 }
 
 // Route is the actor of one route. All methods are safe for concurrent use.
@@ -41,7 +42,7 @@ type Route struct {
 	saved atomic.Pointer[Published] // what the provider holds; nil: nothing
 	used  atomic.Bool               // decided or observed since the eviction hand last passed
 	dirty atomic.Bool               // waits in the saver's queue
-	_     [8]byte
+	rules atomic.Pointer[Rules]     // what stands beside the law; nil: nothing
 
 	// The second is written by every call that begins or ends: the seat and
 	// the mailbox together, so that processors pass one line and not two.
@@ -49,8 +50,8 @@ type Route struct {
 	box   mailbox
 
 	shed     atomic.Uint64
-	failures int     // panics in a row; the actor goroutine's own
-	_        [8]byte // whole lines, so that allocations begin with one
+	failures int    // panics in a row; the actor goroutine's own
+	peers    *peers // guarded by the mailbox's lock; nil: nobody said anything
 }
 
 // Name returns the route's name.
@@ -115,8 +116,18 @@ func (r *Route) book(p *Published, q physics.Query, allow, seated bool) {
 		p.market.Note(q, allow, seated)
 	}
 	if !allow {
-		r.shed.Add(1)
+		r.reject()
 	}
+}
+
+// reject counts a rejection, or what would be one if the route were not in
+// shadow.
+func (r *Route) reject() {
+	if r.forced() == ForceShadow {
+		r.sys.counters.shadowed.Add(1)
+		return
+	}
+	r.shed.Add(1)
 }
 
 // current is the snapshot to decide by. It tells the eviction hand that the
@@ -209,6 +220,46 @@ func (r *Route) Enter(voltage float64, why *Answer) (s Seat, ok bool) {
 	return s, true
 }
 
+// Admit is Enter for a request that passes whatever the law says, which counts
+// as demand and, if it is seated, as a call in flight all the same. Explain then
+// says what the law would have said. ok is false if the route was evicted.
+func (r *Route) Admit(voltage float64, seated bool, why *Answer) (s Seat, ok bool) {
+	p := r.current()
+	if p == nil {
+		return Seat{}, false
+	}
+	q := r.query(voltage)
+	if seated {
+		span := r.sys.spanAt(q.Now)
+		q.Inflight = r.seats.taken.Add(1) - 1
+		if lost := r.seats.enter(span); lost > 0 {
+			r.reclaimed(lost)
+		}
+		if r.pub.Load() == nil { // as in Enter
+			r.seats.leave(span)
+			return Seat{}, false
+		}
+		s = Seat{Calls: q.Inflight + 1, span: span}
+		if p.market != nil {
+			s.Epoch = p.market.Epoch()
+		}
+	}
+	r.book(p, q, true, seated)
+	why.query, why.pub = q, p
+	return s, true
+}
+
+// Skip is Peek for a request that the law is not asked about: it is not demand,
+// but the route is in use, and a rejection counts as one.
+func (r *Route) Skip(voltage float64, reject bool) (physics.Verdict, *Published) {
+	r.current()
+	v, p := r.Peek(voltage)
+	if p != nil && reject {
+		r.reject()
+	}
+	return v, p
+}
+
 // Explain says why a seat was given or refused, in the terms of the state that
 // answered.
 func (r *Route) Explain(why *Answer) (physics.Ruling, physics.Terms, *Published) {
@@ -244,6 +295,9 @@ func (r *Route) reclaimed(lost int64) {
 // Put hands s to the actor. It never blocks. The sample's values must be in
 // the ranges of physics.Sample.
 func (r *Route) Put(s *physics.Sample) error {
+	if r.forced() == ForceDisabled {
+		return nil // its law does not learn
+	}
 	m := &r.box
 	m.mu.Lock()
 	if err := r.room(); err != nil {
@@ -262,6 +316,9 @@ const putPart = 64
 // PutAll is Put for many at once, in order. Times count from the instant shift.
 // It returns how many were taken before the error.
 func (r *Route) PutAll(samples []physics.Sample, shift int64) (n int, err error) {
+	if r.forced() == ForceDisabled {
+		return len(samples), nil
+	}
 	m := &r.box
 	for n < len(samples) {
 		m.mu.Lock()
@@ -353,6 +410,9 @@ func (s *System) behind(from, to int) bool {
 // published, or until ctx ends. It does not wait for an actor that backs off
 // after a failure: that is ErrFailing. In both cases the sample still counts.
 func (r *Route) Ask(ctx context.Context, s *physics.Sample) error {
+	if r.forced() == ForceDisabled {
+		return nil
+	}
 	m := &r.box
 	m.mu.Lock()
 	if err := r.room(); err != nil {

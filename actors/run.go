@@ -18,6 +18,7 @@ type worker struct {
 
 	batch *physics.Batch  // lent while it works
 	asks  []chan struct{} // to be answered after this round
+	said  []physics.Peer  // by other nodes, not yet heard
 	tick  time.Duration   // the law's wish for its next tick
 	idle  int             // rounds without a sample
 	done  bool            // the actor may leave
@@ -66,6 +67,12 @@ func (r *Route) leave(w *worker) {
 func (r *Route) round(w *worker) {
 	r.box.mu.Lock()
 	list, asks := r.box.take()
+	if r.peers != nil && r.peers.news {
+		w.said = r.peers.said
+		heard := *r.peers
+		heard.news = false
+		r.peers = &heard
+	}
 	r.box.mu.Unlock()
 	w.asks = asks
 
@@ -76,7 +83,7 @@ func (r *Route) round(w *worker) {
 		w.tick, n = r.work(w, list)
 	} else {
 		w.idle++
-		if w.tick > 0 {
+		if w.tick > 0 || w.said != nil {
 			r.lend(w)
 			w.tick = r.turn(w)
 		}
@@ -127,7 +134,7 @@ func (r *Route) linger(w *worker, n int) bool {
 	m := &r.box
 	m.mu.Lock()
 	switch {
-	case m.count > 0:
+	case m.count > 0, r.peers != nil && r.peers.news:
 		m.mu.Unlock()
 		return true
 	case d <= 0 || m.retired || r.sys.closing.Load():
@@ -199,8 +206,17 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 	}
 	at := monotone(b, prev.At)
 	b.Seats = r.seats.taken.Load()
-	next := r.sys.cfg.Law.NewState()
-	wake = next.Advance(prev.State, b)
+	b.Cut = r.sys.saver.cut()
+	if w.said != nil {
+		b.Peers, b.Rank, b.Every = w.said, rank(r.sys.cfg.Node, r.name), int64(r.sys.cfg.SaveInterval)
+		w.said = nil
+	}
+	regime, state := r.regimeOf(), prev.State
+	if r.sys.amends.Load() {
+		state = r.sys.amended(prev, regime).State
+	}
+	next := regime.law.NewState()
+	wake = next.Advance(state, b)
 	p := r.sys.published(next, prev.Revision+1, at)
 	if p.Seen = prev.Seen; b.N > 0 {
 		p.Seen = at

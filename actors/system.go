@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -23,7 +22,10 @@ type Config struct {
 	Clock    Clock              // default Monotonic
 	Provider providers.Provider // default none: state lives and dies with the process
 	Node     string             // this node's name in the provider; required with one
-	Logger   *slog.Logger       // default: discard
+	// Rules is asked for the rules of a route when it is made and at a Refresh,
+	// under the registry's lock: it must not call the system. Default: none.
+	Rules  func(route string) *Rules
+	Logger *slog.Logger // default: discard
 
 	Random func() float64 // uniform in [0,1), for laws that draw; default math/rand/v2
 
@@ -39,7 +41,7 @@ type Config struct {
 	FailClosed  bool          // what a faulty route answers; default open
 
 	LoadTimeout  time.Duration // for one route's state at creation; default 100 ms
-	SaveInterval time.Duration // between writes to the provider; default 250 ms
+	SaveInterval time.Duration // between writes to the provider; default 100 ms
 	SaveBudget   int           // states written per interval; default 1000
 	SaveTimeout  time.Duration // for one interval's writes; default 2 s
 }
@@ -60,7 +62,7 @@ func (c Config) withDefaults() Config {
 	c.MaxBackOff = cmp.Or(c.MaxBackOff, 5*time.Second)
 	c.MaxFailures = cmp.Or(c.MaxFailures, 5)
 	c.LoadTimeout = cmp.Or(c.LoadTimeout, 100*time.Millisecond)
-	c.SaveInterval = cmp.Or(c.SaveInterval, 250*time.Millisecond)
+	c.SaveInterval = cmp.Or(c.SaveInterval, 100*time.Millisecond)
 	c.SaveBudget = cmp.Or(c.SaveBudget, 1000)
 	c.SaveTimeout = cmp.Or(c.SaveTimeout, 2*time.Second)
 	return c
@@ -74,10 +76,14 @@ type System struct {
 	coarse   *coarse   // what decisions read, unless a clock was injected
 	sched    Scheduler // the clock, if it runs the actors too; else nil
 	draws    bool
-	span     uint64     // ns of a span of seats
-	blank    *Published // what a route that nobody knows anything about begins with
+	span     uint64 // ns of a span of seats
+	regime   atomic.Pointer[Regime]
+	amends   atomic.Bool // there was another regime than the first
+	amender  amender
 	events   stream
 	saver    *saver
+	present  presence
+	life     atomic.Uint64 // of this system; see envelope
 	counters counters
 
 	// Pools are per system, not global: what a synctest bubble made must not
@@ -108,7 +114,7 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 		drained: make(chan struct{}, 1),
 	}
 	s.sched, _ = cfg.Clock.(Scheduler)
-	s.blank = s.published(cfg.Law.NewState(), 0, math.MinInt64)
+	s.regime.Store(s.newRegime(cfg.Law))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.registry.table = newTable()
 	s.workers.New = newWorker
@@ -119,7 +125,17 @@ func NewSystem(ctx context.Context, cfg Config) *System {
 		s.coarse = newCoarse(cfg.Clock)
 	}
 	s.saver = newSaver(s)
-	if s.saver != nil {
+	s.life.Store(uint64(time.Now().UnixMilli()))
+	if s.sched != nil {
+		s.life.Store(uint64(cfg.Clock.Now()))
+	}
+	switch {
+	case s.saver == nil:
+	case s.sched != nil:
+		_ = s.saver.loadAll(ctx)
+		s.announce(ctx)
+		s.saver.follow()
+	default:
 		s.loops.Add(1)
 		loaded := make(chan struct{})
 		go s.saver.load(loaded)
@@ -165,12 +181,26 @@ func (s *System) readNow() int64 {
 // Now reads the system's clock, not the coarse one.
 func (s *System) Now() int64 { return s.cfg.Clock.Now() }
 
-// Law returns the law the routes obey.
-func (s *System) Law() physics.Law { return s.cfg.Law }
+// Law returns the law of routes that have none of their own.
+func (s *System) Law() physics.Law { return s.regime.Load().law }
 
 // Subscribe returns a subscription to the system's events that buffers that
 // many (at least one) before it drops.
 func (s *System) Subscribe(buffer int) *Subscription { return s.events.subscribe(buffer) }
+
+// Tell publishes an event of whoever runs the system.
+func (s *System) Tell(ev Event) {
+	ev.Time = s.cfg.Clock.Now()
+	s.events.publish(ev)
+}
+
+// Count counts a request that was decided by what stands beside the law.
+// Those in shadow are counted where they are decided.
+func (s *System) Count(reason physics.Reason) {
+	if i := int(reason) - int(physics.Banned); i >= 0 && i < len(s.counters.beside) {
+		s.counters.beside[i].Add(1)
+	}
+}
 
 // left books the end of an actor goroutine.
 func (s *System) left() {

@@ -31,7 +31,7 @@ const (
 	speakFor = 4               // beats between two words of a node
 	missing  = 3 * time.Second // silence after which a node is gone
 	handOver = beat            // for which a partition is kept for the next owner
-	answers  = beat / 2        // within which nodes that live have answered
+	pingWait = beat / 2        // within which nodes that live have answered
 )
 
 // Subjects among nodes.
@@ -99,7 +99,7 @@ func (s *Service) join(nc *nats.Conn) (err error) {
 	if err := nc.Flush(); err != nil {
 		return fmt.Errorf("bus: join the nodes: %w", err)
 	}
-	time.Sleep(answers)
+	time.Sleep(pingWait)
 	a.settle(time.Now())
 	s.affinity = a
 	s.loops.Add(1)
@@ -180,7 +180,7 @@ func (a *affinity) watchNext() {
 	if next == "" {
 		return
 	}
-	if _, err := a.nc.Request(pingPrefix+tag(next), nil, answers); errors.Is(err, nats.ErrNoResponders) {
+	if _, err := a.nc.Request(pingPrefix+tag(next), nil, pingWait); errors.Is(err, nats.ErrNoResponders) {
 		a.mu.Lock()
 		a.table.Gone(next)
 		a.mu.Unlock()
@@ -223,7 +223,7 @@ func (a *affinity) settle(now time.Time) {
 // take subscribes to a partition; nil: it could not, and tries again.
 func (a *affinity) take(i int) (subs []*nats.Subscription) {
 	s := a.s
-	in := new(intake) // each subscription calls from a goroutine of its own
+	observe, decide := s.observe(wire.TelemetryPrefix), s.answering(s.decide(wire.RoutePrefix))
 	for _, x := range []struct {
 		nc     *nats.Conn
 		prefix string
@@ -231,9 +231,9 @@ func (a *affinity) take(i int) (subs []*nats.Subscription) {
 	}{
 		{s.telemetry, wire.TelemetryPrefix, func(m *nats.Msg) {
 			m.Subject = unmapped(m.Subject)
-			s.take(in, m)
+			observe(m)
 		}},
-		{s.decisions, wire.RoutePrefix, func(m *nats.Msg) { s.decide(message{m}) }},
+		{s.decisions, wire.RoutePrefix, func(m *nats.Msg) { decide(message{m}) }},
 	} {
 		subject := fmt.Sprintf("%s.%d%s.>", PartitionPrefix, i, x.prefix[len("atrion"):])
 		sub, err := x.nc.Subscribe(subject, x.handle)
@@ -260,7 +260,7 @@ func (a *affinity) leave() {
 	}
 	a.say(nodeMessage{Node: a.s.opts.Node, Gone: true})
 	if a.nc.Flush() == nil && a.members() > 1 {
-		time.Sleep(answers)
+		time.Sleep(pingWait)
 	}
 }
 

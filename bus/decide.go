@@ -3,55 +3,53 @@ package bus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/control"
 	"github.com/atrion-io/atrion/internal/hold"
 	"github.com/atrion-io/atrion/internal/wire"
 )
 
-// decide answers a request on atrion.route.<route>, in the encoding of the
-// request.
-func (s *Service) decide(req micro.Request) {
-	s.counters.decisions.Add(1)
-	data := req.Data()
-	format, err := wire.FormatOf(data)
-	var ask wire.Request
-	var route string
-	if err == nil {
-		err = wire.DecodeRequest(data, &ask)
+// decide answers requests on prefix and a route, in the encoding of the request.
+func (s *Service) decide(prefix string) micro.HandlerFunc {
+	return func(req micro.Request) {
+		s.counters.decisions.Add(1)
+		data := req.Data()
+		format, err := wire.FormatOf(data)
+		var ask wire.Request
+		var route string
+		if err == nil {
+			err = wire.DecodeRequest(data, &ask)
+		}
+		if err == nil {
+			err = s.headers(req.Headers(), &ask)
+		}
+		if err == nil {
+			route, err = wire.RouteFromSubject(prefix, req.Subject())
+		}
+		var reply wire.Reply
+		if err == nil {
+			reply, err = s.answer(route, &ask)
+		}
+		if err != nil {
+			s.fail(req, format, err)
+			return
+		}
+		if !reply.Allow {
+			s.counters.shed.Add(1)
+		}
+		body, err := wire.AppendReply(nil, &reply, format)
+		if err != nil {
+			s.fail(req, format, err)
+			return
+		}
+		s.respond(req, body)
 	}
-	if err == nil {
-		err = s.headers(req.Headers(), &ask)
-	}
-	if err == nil {
-		route, err = wire.RouteFromSubject(RoutePrefix, req.Subject())
-	}
-	var reply wire.Reply
-	if err == nil {
-		reply, err = s.answer(route, &ask)
-	}
-	if err != nil {
-		s.fail(req, format, err)
-		return
-	}
-	if !reply.Allow {
-		s.counters.shed.Add(1)
-	}
-	body, err := wire.AppendReply(nil, &reply, format)
-	if err != nil {
-		s.fail(req, format, err)
-		return
-	}
-	s.respond(req, body)
-}
-
-// decideForAny answers a request on atrion.any.route.<route>, which no affinity
-// gives to one node.
-func (s *Service) decideForAny(req micro.Request) {
-	s.decide(renamed{req, RoutePrefix + req.Subject()[len(AnyPrefix):]})
 }
 
 // answer decides, with the request's telemetry taken into account first.
@@ -67,9 +65,9 @@ func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
 	bid := bids(ask)
 	var d atrion.Decision
 	var err error
-	permit := ""
+	permit, subject := "", atrion.Subject(ask.Subject)
 	if ask.Hold {
-		if permit, d, err = s.hold(route, t, bid); err != nil {
+		if permit, d, err = s.hold(route, t, subject, bid); err != nil {
 			return wire.Reply{}, err
 		}
 	} else if d, err = s.eng.Decide(route, t, bid...); err != nil && d.Route == "" {
@@ -82,6 +80,7 @@ func (s *Service) answer(route string, ask *wire.Request) (wire.Reply, error) {
 		Allow: d.Allow, Route: d.Route, Resistance: d.Resistance, Mode: d.Mode.String(), Reason: d.Reason.String(),
 		Terms: d.Terms, Voltage: d.Voltage, Break: d.Break, RetryAfterMs: uint64(d.RetryAfter.Milliseconds()),
 		Capped: d.Capped, Permit: permit, Node: s.opts.Node, Revision: d.Revision,
+		Verdict: verdict(&d), Ban: banOf(&d), Override: overrideOf(&d),
 	}, nil
 }
 
@@ -102,12 +101,12 @@ func bids(ask *wire.Request) (bid []atrion.AcquireOption) {
 // hold takes a seat, if the request may have one, under a name that the caller
 // can return it by. Telemetry that cannot be taken into account in time does not
 // stop it, as with a plain decision.
-func (s *Service) hold(name string, t atrion.Telemetry, bid []atrion.AcquireOption) (id string, d atrion.Decision, err error) {
-	if err := s.eng.Learn(name, t); errors.Is(err, atrion.ErrTooManyRoutes) || errors.Is(err, atrion.ErrClosed) {
+func (s *Service) hold(name string, t atrion.Telemetry, subject atrion.Subject, bid []atrion.AcquireOption) (id string, d atrion.Decision, err error) {
+	route, err := s.eng.RouteFor(subject, name)
+	if err != nil {
 		return "", d, err
 	}
-	route, err := s.eng.Route(name)
-	if err != nil {
+	if err := s.eng.Learn(name, t); errors.Is(err, atrion.ErrClosed) {
 		return "", d, err
 	}
 	if t.Voltage != 0 {
@@ -122,6 +121,20 @@ func (s *Service) hold(name string, t atrion.Telemetry, bid []atrion.AcquireOpti
 	}
 	id, err = s.holds.Add(sinceStart(), &permit)
 	return id, d, err
+}
+
+// answering keeps answers off subjects that are not for answers. Whoever asks
+// chooses where the answer goes, and must not make the node, which may write
+// state and speak to other nodes, do so on its behalf.
+func (s *Service) answering(handle micro.HandlerFunc) micro.HandlerFunc {
+	return func(req micro.Request) {
+		reply := req.Reply()
+		if strings.HasPrefix(reply, "$") || strings.HasPrefix(reply, "atrion.") {
+			s.refuse(req.Subject(), &wire.FieldError{Index: -1, Field: "reply", Value: fmt.Sprintf("%.80q", reply), Allowed: "an inbox: nothing that begins with $ or atrion."})
+			return
+		}
+		handle(req)
+	}
 }
 
 func (s *Service) respond(req micro.Request, body []byte) {
@@ -152,9 +165,18 @@ func errorReply(err error) *wire.ErrorReply {
 		e.Field, e.Value, e.Allowed = onWire.Field, onWire.Value, onWire.Allowed
 	case errors.As(err, &inEngine):
 		e.Field, e.Value, e.Allowed = inEngine.Field, inEngine.Value, inEngine.Allowed
+		if errors.Is(err, atrion.ErrInvalidRule) {
+			e.Field = strings.ToLower(e.Field)
+		}
+	case errors.Is(err, control.ErrConflict):
+		e.Code = 409
+	case errors.Is(err, control.ErrNotFound):
+		e.Code = 404
+	case errors.Is(err, control.ErrUnavailable):
+		e.Code = 503
 	case errors.Is(err, atrion.ErrUnknownRoute):
 		e.Code = 404
-	case errors.Is(err, atrion.ErrTooManyRoutes), errors.Is(err, hold.ErrFull):
+	case errors.Is(err, atrion.ErrTooManyRoutes), errors.Is(err, hold.ErrFull), errors.Is(err, atrion.ErrTooManyBans), errors.Is(err, atrion.ErrTooManyOverrides):
 		e.Code = 429
 	case errors.Is(err, atrion.ErrClosed):
 		e.Code = 503

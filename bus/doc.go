@@ -7,6 +7,8 @@
 //	atrion.route.<route>            request: may this request pass?
 //	atrion.admin.explain.<route>    request: why would it pass, or not?
 //	atrion.admin.health             request: how is the node?
+//	atrion.node.<node>.<one of telemetry, route, explain>.<route>, .health
+//	                                the same, of that node
 //	atrion.event.<kind>.<route>     published: transitions, lost samples, ...
 //	atrion.event.refused            published: messages that were refused, and why
 //
@@ -21,7 +23,8 @@
 // it is counted, answered (if it was a request) and reported on
 // atrion.event.refused with field, value and allowed range.
 //
-// Nodes share the queue group "atrion": each message is taken by one of them.
+// Nodes share the queue group "atrion": each message is taken by one of them; in
+// an embedded cluster by the one whose server the client is connected to.
 // What does not fit into a bounded queue (the subscription's, a route's
 // mailbox) is dropped, newest first, and counted.
 //

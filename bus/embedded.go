@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -34,17 +35,29 @@ var ErrInvalidConfig = errors.New("bus: invalid config")
 type EmbeddedConfig struct {
 	// Host is the address to listen on; "": DefaultHost, so that nobody
 	// outside this machine gets in by default. Anything that is not loopback
-	// needs authentication (see Configure) or Insecure.
+	// needs authentication (Auth, Configure) or Insecure.
 	Host string
 	// Port to listen on, 1..65535; 0: DefaultPort; -1: one that is free.
 	Port int
-	// DontListen makes the server reachable by Conn and Connect only.
+	// DontListen makes the server reachable by Conn and Connect only. A member
+	// of a cluster cannot: its links wait for the client listener.
 	DontListen bool
 	// Insecure allows an address that is not loopback without authentication.
 	Insecure bool
 
 	// ServerName is the server's name, unique in a cluster; "": "atrion".
 	ServerName string
+
+	// Cluster makes the server a member of a cluster, Leaf a leaf of an
+	// existing NATS system. At most one of them; nil, nil: a server alone.
+	Cluster *ClusterConfig
+	Leaf    *LeafConfig
+
+	// Auth says who may connect and do what; nil: anybody, anything. This
+	// process's own connections are users of their own.
+	Auth *AuthConfig
+	// TLS of clients' connections; those of this process do without.
+	TLS TLSFiles
 
 	// Affinity maps routes to partitions, for nodes that own them; see Mappings.
 	Affinity bool
@@ -53,7 +66,8 @@ type EmbeddedConfig struct {
 	// server runs. Required, unless Memory.
 	StoreDir string
 	// Memory keeps nothing: what JetStream writes to files goes to a temporary
-	// directory, which Shutdown removes.
+	// directory, which Shutdown removes. Not for a member of a cluster, which
+	// must not forget how it voted.
 	Memory bool
 
 	// MaxMemory and MaxStore are the most bytes of JetStream's memory and file
@@ -72,8 +86,8 @@ type EmbeddedConfig struct {
 	// StartTimeout bounds StartEmbedded; 0: DefaultStartTimeout.
 	StartTimeout time.Duration
 
-	// Configure, if set, changes the server's options last: authentication,
-	// TLS, accounts, leaf nodes. It must leave address and store alone.
+	// Configure, if set, changes the server's options last. It must leave
+	// address and store alone.
 	Configure func(*server.Options)
 	// ConnOptions go to every connection of this process: credentials, where
 	// Configure asks for any.
@@ -121,8 +135,29 @@ func (c EmbeddedConfig) withDefaults() (EmbeddedConfig, error) {
 		return c, wrong("StartTimeout", c.StartTimeout, "over 0")
 	case c.Memory == (c.StoreDir != ""):
 		return c, wrong("StoreDir", strconv.Quote(c.StoreDir), "a directory, or none with Memory")
+	case c.Cluster != nil && c.Leaf != nil:
+		return c, wrong("Cluster", "set beside Leaf", "one of the two")
+	case c.Cluster != nil && c.DontListen:
+		return c, wrong("DontListen", true, "false in a cluster")
+	case c.Cluster != nil && c.Memory:
+		return c, wrong("Memory", true, "false in a cluster")
+	case c.Cluster != nil:
+		return c, c.Cluster.validate(wrong, c.Insecure)
+	case c.Leaf != nil:
+		return c, c.Leaf.validate(wrong)
 	}
 	return c, nil
+}
+
+// Mode says how a server of this configuration runs.
+func (c *EmbeddedConfig) Mode() Mode {
+	switch {
+	case c.Cluster != nil:
+		return Clustered
+	case c.Leaf != nil:
+		return Leaf
+	}
+	return Standalone
 }
 
 // Embedded is a running NATS server. It is safe for concurrent use.
@@ -132,13 +167,15 @@ type Embedded struct {
 	log    *serverLog
 	store  *storeDir
 	conn   *nats.Conn
+	engine *engine // nil without Auth
 
 	mu      sync.Mutex
 	conns   []*nats.Conn
 	stopped chan struct{} // made by the first Shutdown, closed when all is down
 }
 
-// StartEmbedded starts a standalone server with JetStream and connects to it.
+// StartEmbedded starts a server with JetStream and connects to it. It does not
+// wait for other members of a cluster, or for the hub of a leaf: see Settle.
 // Its errors are one line that says what is wrong and what to do about it.
 func StartEmbedded(config EmbeddedConfig) (*Embedded, error) {
 	c, err := config.withDefaults()
@@ -146,7 +183,12 @@ func StartEmbedded(config EmbeddedConfig) (*Embedded, error) {
 		return nil, err
 	}
 	if !c.DontListen && c.Port > 0 {
-		if err := portFree(c.Host, c.Port); err != nil {
+		if err := portFree(c.Host, c.Port, "--listen"); err != nil {
+			return nil, err
+		}
+	}
+	if c.Cluster != nil && c.Cluster.Port > 0 {
+		if err := portFree(c.Cluster.Host, c.Cluster.Port, "--cluster-listen"); err != nil {
 			return nil, err
 		}
 	}
@@ -154,7 +196,7 @@ func StartEmbedded(config EmbeddedConfig) (*Embedded, error) {
 	if c.Memory {
 		store, err = tempStore()
 	} else {
-		store, err = openStore(c.StoreDir, modeStandalone)
+		store, err = openStore(c.StoreDir, c.Mode())
 	}
 	if err != nil {
 		return nil, err
@@ -187,6 +229,10 @@ func start(c EmbeddedConfig, store *storeDir) (*Embedded, error) {
 		// bucket; with less than that it would cut our own state connection off.
 		MaxPending: 64 << 20,
 	}
+	self, err := c.apply(opts)
+	if err != nil {
+		return nil, err
+	}
 	if c.Configure != nil {
 		c.Configure(opts)
 	}
@@ -197,7 +243,7 @@ func start(c EmbeddedConfig, store *storeDir) (*Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus: embedded server: %w", err)
 	}
-	e := &Embedded{config: c, server: srv, log: newServerLog(c.Logger), store: store}
+	e := &Embedded{config: c, server: srv, log: newServerLog(c.Logger), store: store, engine: self}
 	srv.SetLoggerV2(e.log, e.log.debug(), e.log.trace(), false)
 
 	if c.Affinity {
@@ -215,6 +261,29 @@ func start(c EmbeddedConfig, store *storeDir) (*Embedded, error) {
 	srv.Shutdown()
 	srv.WaitForShutdown()
 	return nil, err
+}
+
+// apply sets what the parts of the configuration say, and returns who this
+// process is to its server.
+func (c *EmbeddedConfig) apply(o *server.Options) (self *engine, err error) {
+	if c.TLS.Given() {
+		if o.TLSConfig, err = c.TLS.Load(); err != nil {
+			return nil, err
+		}
+		o.TLS, o.TLSVerify, o.TLSTimeout = true, c.TLS.Verify, tlsTimeout
+	}
+	if c.Auth != nil {
+		if self, err = c.Auth.apply(o); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case c.Cluster != nil:
+		err = c.Cluster.apply(o)
+	case c.Leaf != nil:
+		err = c.Leaf.apply(o)
+	}
+	return self, err
 }
 
 // ready waits for the server to say that it is ready, or that it cannot be. That
@@ -243,8 +312,24 @@ func (e *Embedded) Conn() *nats.Conn { return e.conn }
 // Connect makes another connection within the process, with a name that shows
 // in the server's monitoring. What must not wait for one another (telemetry,
 // decisions, state) should have a connection each. Shutdown closes it, if the
-// caller has not.
+// caller has not. With Auth it may do everything.
 func (e *Embedded) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
+	if e.engine != nil {
+		opts = append(e.engine.keeper.options(), opts...)
+	}
+	return e.connect(name, opts)
+}
+
+// ConnectSpeaker is Connect for what answers clients: with Auth it may not
+// touch state, JetStream or other nodes, however a client may ask for it.
+func (e *Embedded) ConnectSpeaker(name string, opts ...nats.Option) (*nats.Conn, error) {
+	if e.engine != nil {
+		opts = append(e.engine.speaker.options(), opts...)
+	}
+	return e.connect(name, opts)
+}
+
+func (e *Embedded) connect(name string, opts []nats.Option) (*nats.Conn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopped != nil {
@@ -339,15 +424,45 @@ func drain(ctx context.Context, nc *nats.Conn) error {
 	}
 }
 
-// portFree reports, before anything is touched, whether the port can be had.
-func portFree(host string, port int) error {
+// Trouble says in one line what keeps a member of a cluster, or a leaf, from
+// what it is a part of; "" if nothing does. The server itself serves all the
+// same. It does no I/O.
+func (e *Embedded) Trouble() string {
+	switch {
+	case e.config.Cluster != nil:
+		return e.config.Cluster.trouble(e.server)
+	case e.config.Leaf != nil && e.server.NumLeafNodes() == 0:
+		return "leaf is cut off from its hub at " + strings.Join(e.config.Leaf.Remotes, ", ") + ": it serves its own clients alone, and looks for the hub"
+	}
+	return ""
+}
+
+// Settle waits until there is no Trouble, at most until ctx is done, and
+// returns what there is then.
+func (e *Embedded) Settle(ctx context.Context) string {
+	for {
+		trouble := e.Trouble()
+		if trouble == "" {
+			return ""
+		}
+		select {
+		case <-ctx.Done():
+			return trouble
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// portFree reports, before anything is touched, whether the port can be had;
+// setting is where another one is chosen.
+func portFree(host string, port int, setting string) error {
 	addr := net.JoinHostPort(host, strconv.Itoa(port))
 	l, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("bus: port %s is taken: stop the server that has it, or choose another with --listen", addr)
+		return fmt.Errorf("bus: port %s is taken: stop the server that has it, or choose another with %s", addr, setting)
 	}
 	if err != nil {
-		return fmt.Errorf("bus: cannot listen on %s: choose another address with --listen: %w", addr, err)
+		return fmt.Errorf("bus: cannot listen on %s: choose another address with %s: %w", addr, setting, err)
 	}
 	return l.Close()
 }

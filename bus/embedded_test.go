@@ -253,7 +253,7 @@ func TestStoreInUse(t *testing.T) {
 // A process that is killed leaves the lock file, but not the lock.
 func TestStoreOfKilledProcess(t *testing.T) {
 	if dir := os.Getenv("ATRION_TEST_LOCK"); dir != "" {
-		if _, err := openStore(dir, modeStandalone); err != nil {
+		if _, err := openStore(dir, Standalone); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
@@ -286,12 +286,12 @@ func TestStoreOfKilledProcess(t *testing.T) {
 func TestStoreMode(t *testing.T) {
 	dir := t.TempDir()
 	startTest(t, EmbeddedConfig{DontListen: true, StoreDir: dir}).Close()
-	d, err := openStore(dir, modeStandalone)
+	d, err := openStore(dir, Standalone)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.close()
-	if _, err := openStore(dir, modeCluster); err == nil || !strings.Contains(err.Error(), "was written in mode standalone, which a server in mode cluster would destroy") {
+	if _, err := openStore(dir, Clustered); err == nil || !strings.Contains(err.Error(), "was written in mode standalone, which a server in mode cluster would destroy") {
 		t.Errorf("standalone directory for a cluster: %v", err)
 	}
 	write := func(s string) {

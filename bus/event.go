@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion"
+	"github.com/atrion-io/atrion/internal/control"
 	"github.com/atrion-io/atrion/internal/wire"
 )
 
@@ -39,6 +40,14 @@ func (s *Service) publishEvents() {
 }
 
 func (s *Service) publishEvent(ev atrion.Event) {
+	if ev.Kind == atrion.EventBanned {
+		if ev.Lost > 0 { // else the audit tells of it, as of every ban
+			s.audit(control.Event{
+				Event: control.BanEvent, Action: "failed", Node: s.opts.Node, Time: time.Now().UnixMilli(), By: atrion.ByRule, Route: ev.Route, Error: ev.Cause,
+			})
+		}
+		return
+	}
 	m := eventMessage{
 		Event: ev.Kind.String(), Node: s.opts.Node, Route: ev.Route, Time: time.Now().UnixMilli(),
 		Resistance: ev.Resistance, Lost: ev.Lost, Cause: ev.Cause,

@@ -12,44 +12,43 @@ import (
 	"github.com/atrion-io/atrion/physics"
 )
 
-// intake is the memory that the telemetry callback uses again and again. The
-// NATS client calls it for one message at a time.
+// intake is the memory that the callback of a telemetry subscription uses again
+// and again. The NATS client calls it for one message at a time.
 type intake struct {
 	samples []wire.Sample
 	batch   []physics.Sample
 }
 
-// observe takes one telemetry message. It runs on the subscription's own
-// goroutine, off the connection's read loop.
-func (s *Service) observe(m *nats.Msg) { s.take(&s.intake, m) }
-
-func (s *Service) take(in *intake, m *nats.Msg) {
-	s.counters.telemetryMessages.Add(1)
-	route, err := wire.RouteFromSubject(TelemetryPrefix, m.Subject)
-	if err != nil {
-		s.refuse(m.Subject, err)
-		return
-	}
-	in.samples, err = wire.DecodeTelemetry(m.Data, in.samples[:0])
-	if err == nil {
-		in.batch, err = observations(in.samples, in.batch[:0])
-	}
-	if err != nil {
-		s.refuse(m.Subject, err)
-		return
-	}
-	plain := in.batch
-	if in.namesPermit() {
-		plain = s.endPermits(in)
-	}
-	s.counters.telemetrySamples.Add(uint64(len(in.samples)))
-	if len(plain) == 0 {
-		return
-	}
-	if err := s.eng.ObserveSamples(route, plain); err != nil {
-		// A full mailbox or table is ours, not the sender's: the engine has
-		// counted it and reported a dead letter.
-		s.counters.telemetryLost.Add(1)
+// observe returns what takes the telemetry messages of one subscription. It runs
+// on the subscription's own goroutine, off the connection's read loop.
+func (s *Service) observe(prefix string) nats.MsgHandler {
+	in := &intake{}
+	return func(m *nats.Msg) {
+		s.counters.telemetryMessages.Add(1)
+		route, err := wire.RouteFromSubject(prefix, m.Subject)
+		if err == nil {
+			in.samples, err = wire.DecodeTelemetry(m.Data, in.samples[:0])
+		}
+		if err == nil {
+			in.batch, err = observations(in.samples, in.batch[:0])
+		}
+		if err != nil {
+			s.refuse(m.Subject, err)
+			return
+		}
+		plain := in.batch
+		if in.namesPermit() {
+			plain = s.endPermits(in)
+		}
+		s.counters.telemetrySamples.Add(uint64(len(in.samples)))
+		if len(plain) == 0 {
+			return
+		}
+		if err := s.eng.ObserveSamples(route, plain); err != nil {
+			// A full mailbox or table is ours, not the sender's: the engine has
+			// counted it and reported a dead letter.
+			s.counters.telemetryLost.Add(1)
+		}
 	}
 }
 

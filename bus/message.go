@@ -7,15 +7,6 @@ import (
 	"github.com/nats-io/nats.go/micro"
 )
 
-// renamed is a request under the subject it was meant for.
-type renamed struct {
-	micro.Request
-	subject string
-}
-
-// Subject is the one it was meant for.
-func (r renamed) Subject() string { return r.subject }
-
 // message is a request that came by a subscription of its own, not by an endpoint
 // of the micro service: endpoints cannot come and go.
 type message struct{ msg *nats.Msg }

@@ -442,7 +442,7 @@ func TestServiceIsDiscoverable(t *testing.T) {
 			t.Fatalf("%s: %v", verb, err)
 		}
 	}
-	if info.Name != "atrion" || info.Version != "1.2.3" || len(info.Endpoints) != 3 || info.Metadata["node"] != "n1" {
+	if info.Name != "atrion" || info.Version != "1.2.3" || len(info.Endpoints) != 18 || info.Metadata["node"] != "n1" {
 		t.Errorf("info %+v", info)
 	}
 	for _, e := range stats.Endpoints {

@@ -46,8 +46,10 @@ func (s *Service) Stats() Stats {
 		Capped: c.capped.Load(), Untrusted: c.untrusted.Load(), Refused: c.refused.Load(), Unanswered: c.unanswered.Load(), Holds: s.holds.Count(),
 		HoldsExpired: c.holdsExpired.Load(), UnknownPermits: c.unknownPermits.Load(), EventsLost: c.eventsLost.Load(),
 	}
-	if n, err := s.sub.Dropped(); err == nil {
-		st.TelemetryDropped = uint64(n)
+	for _, sub := range s.subs {
+		if n, err := sub.Dropped(); err == nil {
+			st.TelemetryDropped += uint64(n)
+		}
 	}
 	if s.affinity != nil {
 		var dropped uint64

@@ -9,17 +9,6 @@ import (
 	"sync"
 )
 
-// mode is how the server that owns a store directory runs. Streams made by a
-// standalone server are orphans to a clustered one, which deletes them after
-// half a minute: a directory belongs to one mode for good.
-type mode string
-
-const (
-	modeStandalone mode = "standalone"
-	modeLeaf       mode = "leaf"
-	modeCluster    mode = "cluster"
-)
-
 // Files of ours in a store directory.
 const (
 	lockFile = "atrion.lock" // locked while in use; holds the user's process id
@@ -39,13 +28,13 @@ type storeDir struct {
 }
 
 // openStore makes and locks the directory at path for a server of mode want.
-func openStore(path string, want mode) (_ *storeDir, err error) {
+func openStore(path string, want Mode) (_ *storeDir, err error) {
 	if err := os.MkdirAll(path, 0o750); err != nil {
-		return nil, fmt.Errorf("bus: store directory %s cannot be made: choose another with --store: %w", path, err)
+		return nil, fmt.Errorf("bus: store directory %s cannot be made: choose another with --store-dir: %w", path, err)
 	}
 	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
-		return nil, fmt.Errorf("bus: store directory %s is not writable: change its permissions, or choose another with --store: %w", path, err)
+		return nil, fmt.Errorf("bus: store directory %s is not writable: change its permissions, or choose another with --store-dir: %w", path, err)
 	}
 	d := &storeDir{path: path, lock: f}
 	defer func() {
@@ -55,15 +44,15 @@ func openStore(path string, want mode) (_ *storeDir, err error) {
 	}()
 	switch err := lockExclusive(f); {
 	case errors.Is(err, errLocked):
-		return nil, fmt.Errorf("bus: store directory %s is in use by another process (pid %s): stop it, or choose another directory with --store", path, holder(f))
+		return nil, fmt.Errorf("bus: store directory %s is in use by another process (pid %s): stop it, or choose another directory with --store-dir", path, holder(f))
 	case err != nil:
-		return nil, fmt.Errorf("bus: store directory %s cannot be locked: choose one on a local disk with --store: %w", path, err)
+		return nil, fmt.Errorf("bus: store directory %s cannot be locked: choose one on a local disk with --store-dir: %w", path, err)
 	}
 	if err := f.Truncate(0); err != nil {
 		return nil, fmt.Errorf("bus: store directory %s is not writable: %w", path, err)
 	}
 	if _, err := f.WriteAt(fmt.Appendln(nil, os.Getpid()), 0); err != nil {
-		return nil, fmt.Errorf("bus: store directory %s is not writable: free some space, or choose another with --store: %w", path, err)
+		return nil, fmt.Errorf("bus: store directory %s is not writable: free some space, or choose another with --store-dir: %w", path, err)
 	}
 	if err := d.claim(want); err != nil {
 		return nil, err
@@ -72,12 +61,12 @@ func openStore(path string, want mode) (_ *storeDir, err error) {
 }
 
 // claim checks the directory's mode, or sets it where it has none.
-func (d *storeDir) claim(want mode) error {
+func (d *storeDir) claim(want Mode) error {
 	name := filepath.Join(d.path, modeFile)
 	b, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(d.path, "jetstream")); err == nil {
-			return fmt.Errorf("bus: store directory %s holds data of a server that is not ours: choose another with --store, or, if it was a %s server, write %q into %s", d.path, want, want, name)
+			return fmt.Errorf("bus: store directory %s holds data of a server that is not ours: choose another with --store-dir, or, if it was a %s server, write %q into %s", d.path, want, want, name)
 		}
 		if err := os.WriteFile(name, []byte(string(want)+"\n"), 0o640); err != nil {
 			return fmt.Errorf("bus: store directory %s is not writable: %w", d.path, err)
@@ -87,13 +76,13 @@ func (d *storeDir) claim(want mode) error {
 	if err != nil {
 		return fmt.Errorf("bus: store directory %s: %w", d.path, err)
 	}
-	switch was := mode(strings.TrimSpace(string(b))); was {
+	switch was := Mode(strings.TrimSpace(string(b))); was {
 	case want:
 		return nil
-	case modeStandalone, modeLeaf, modeCluster:
-		return fmt.Errorf("bus: store directory %s was written in mode %s, which a server in mode %s would destroy: choose another with --store, or run in mode %s", d.path, was, want, was)
+	case Standalone, Leaf, Clustered:
+		return fmt.Errorf("bus: store directory %s was written in mode %s, which a server in mode %s would destroy: choose another with --store-dir, or run in mode %s", d.path, was, want, was)
 	default:
-		return fmt.Errorf("bus: store directory %s has mode %.40q in %s: allowed: %s, %s, %s", d.path, was, name, modeStandalone, modeLeaf, modeCluster)
+		return fmt.Errorf("bus: store directory %s has mode %.40q in %s: allowed: %s, %s, %s", d.path, was, name, Standalone, Leaf, Clustered)
 	}
 }
 

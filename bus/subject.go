@@ -8,6 +8,7 @@ const (
 	RoutePrefix     = wire.RoutePrefix
 	AnyPrefix       = wire.AnyPrefix
 	ExplainPrefix   = wire.ExplainPrefix
+	AdminPrefix     = wire.AdminPrefix
 	HealthSubject   = wire.HealthSubject
 	EventPrefix     = wire.EventPrefix
 	RefusedSubject  = wire.RefusedSubject

@@ -150,6 +150,10 @@ func (c *Client) request(ctx context.Context, prefix, route string, body []byte)
 	if err != nil {
 		return nil, err
 	}
+	return c.ask(ctx, subject, body)
+}
+
+func (c *Client) ask(ctx context.Context, subject string, body []byte) ([]byte, error) {
 	m, err := c.nc.RequestWithContext(ctx, subject, body)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return nil, ErrNoNode

@@ -125,6 +125,16 @@ type Watched interface {
 	Watched() (level, mean, sigma float64, alarm bool)
 }
 
+// Amendable is a State that can go on under another law of its kind.
+type Amendable interface {
+	State
+	// Law is the law it is under.
+	Law() Law
+	// Amended is the same route under l, with all that was learned: its own
+	// state is left as it was. ok is false if l is of another kind.
+	Amended(l Law) (s State, ok bool)
+}
+
 // Market is a State under a law that weighs demand against supply: it must
 // know of every request, also of those that are turned away.
 type Market interface {
@@ -139,4 +149,35 @@ type Market interface {
 	// that a measurement can tell its own requests from others. Never 0 once
 	// a state has advanced.
 	Epoch() uint32
+}
+
+// Shared is a State of a law under which the nodes of a fleet tell each other
+// what they know of a route. Each tells only what it saw itself, in quantities
+// that add; what follows from the sum, every node works out alone.
+type Shared interface {
+	State
+	// AppendShare appends what others need of the state, beside its durable
+	// form. Instants are written as ages, or as times to go, seen from now.
+	AppendShare(dst []byte, now int64) []byte
+	// ParseShare completes a state that ParseState has set, or one fresh from
+	// NewState, from AppendShare's form.
+	ParseShare(src []byte, now int64) error
+	// Strays returns by how much others are wrong who hold told and let time
+	// go by in it up to now, in units of the law's tolerance: above 1 they
+	// should be told. The larger, the sooner.
+	Strays(told State, now int64) float64
+}
+
+// Fellow is a State that knows what its node is to the fleet.
+type Fellow interface {
+	// Fleet returns how many other nodes are heard, which share of the route's
+	// limit is this node's, and whether it is the one that learns.
+	Fleet() (heard int, share float64, learns bool)
+}
+
+// Peer is what another node last said of a route.
+type Peer struct {
+	Rank  uint64 // orders the nodes of a fleet, for each route differently
+	State State  // as of Heard, on this node's clock
+	Heard int64  // ns
 }

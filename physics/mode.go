@@ -43,10 +43,24 @@ const (
 	// policy, open or closed, and not physics.
 	Faulty
 
+	// What follows stands beside the law: it was not asked, or not obeyed.
+
+	// Banned: the caller, or everybody, is banned from the route.
+	Banned
+	// Overridden: the route is forced open or closed.
+	Overridden
+	// Disabled: the route is switched off; its law neither decides nor learns.
+	Disabled
+	// Shadowed: rejected, but the route is in shadow, where that is only said.
+	Shadowed
+	// Bypassed: the caller asked to be let through.
+	Bypassed
+
 	reasons
 )
 
-var reasonNames = [reasons]string{"allowed", "insufficient_voltage", "tripped", "faulty"}
+var reasonNames = [reasons]string{"allowed", "insufficient_voltage", "tripped", "faulty",
+	"banned", "override", "disabled", "shadow", "bypassed"}
 
 // String returns the reason's name as it stands on the wire and in metrics.
 func (r Reason) String() string {

@@ -75,6 +75,20 @@ type Batch struct {
 	Outcome    []Outcome
 	Epoch      []uint32
 
+	// What other nodes last said of the route, if any of them said something
+	// since the last batch; see Shared. Rank is this node's own, Every the
+	// least time between two things that a node says of a route, ns.
+	Peers []Peer
+	Rank  uint64
+	Every int64
+
+	// Cut says that this node cannot reach the others: silence is then its own.
+	Cut bool
+
+	// Nodes is how many nodes there are that may use the route, this one
+	// included, at the first Advance of a route that is new here; else 0.
+	Nodes int
+
 	// Scratch and Scratch2 are room for the law, a number a sample each: what it
 	// works out per sample would not fit on an actor's small stack. They hold
 	// nothing between calls.
@@ -119,4 +133,4 @@ func (b *Batch) Add(s *Sample) bool {
 }
 
 // Reset empties the batch.
-func (b *Batch) Reset() { b.N, b.Seats = 0, 0 }
+func (b *Batch) Reset() { b.N, b.Seats, b.Peers, b.Nodes, b.Cut = 0, 0, nil, 0, false }

@@ -107,6 +107,10 @@ type Entry struct {
 	// back, and differs from the reader's: use it for rough ages only.
 	Time time.Time
 
+	// Age is how long ago that was when the entry was delivered, by one clock at
+	// both ends: the provider's, or the reader's own since it heard of it.
+	Age time.Duration
+
 	// Deleted is set in watch events only: the key was deleted, expired or was
 	// evicted.
 	Deleted bool

@@ -29,6 +29,14 @@ type Watcher interface {
 	Stop()
 }
 
+// Direct is a Provider that can call who watches it instead of sending to a
+// channel, for those who run on a clock of their own, as simulations do. The
+// calls are made one after the other, with all that a [Watcher] delivers.
+type Direct interface {
+	Provider
+	Direct(call func(Event))
+}
+
 // Event is one delivery of a [Watcher].
 type Event struct {
 	Kind  EventKind

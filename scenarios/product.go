@@ -24,7 +24,11 @@ type product struct {
 }
 
 func newProduct(env *sim.Env, law physics.Law) *product {
-	eng, err := atrion.New(atrion.Config{Law: law, Clock: env.Loop.(*vtime.Loop), Random: env.Rand.Float64})
+	return engine(atrion.Config{Law: law, Clock: env.Loop.(*vtime.Loop), Random: env.Rand.Float64})
+}
+
+func engine(c atrion.Config) *product {
+	eng, err := atrion.New(c)
 	if err != nil {
 		panic(err) // the configuration above is fixed
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,18 +19,15 @@ import (
 
 // remote is how a command reaches a node.
 type remote struct {
-	server, creds string
-	timeout       time.Duration
+	server  string
+	access  access
+	timeout time.Duration
 }
 
 func (r *remote) flags(fs *flag.FlagSet) {
-	server := os.Getenv("NATS_URL")
-	if server == "" {
-		server = nats.DefaultURL
-	}
-	fs.StringVar(&r.server, "s", server, "NATS `URL` (also $NATS_URL)")
-	fs.StringVar(&r.server, "server", server, "the same")
-	fs.StringVar(&r.creds, "creds", os.Getenv("NATS_CREDS"), "credentials `file` (also $NATS_CREDS)")
+	fs.StringVar(&r.server, "s", "", "NATS `URL` (also $NATS_URL; default "+nats.DefaultURL+")")
+	fs.StringVar(&r.server, "server", "", "the same")
+	r.access.flags(fs)
 	fs.DurationVar(&r.timeout, "timeout", 2*time.Second, "how long to wait")
 }
 
@@ -37,23 +35,41 @@ func (r *remote) flags(fs *flag.FlagSet) {
 func (r *remote) dial(ctx context.Context, do func(context.Context, *client.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	opts := []nats.Option{nats.Name("atrion-node"), nats.Timeout(r.timeout), nats.NoReconnect()}
-	if r.creds != "" {
-		opts = append(opts, nats.UserCredentials(r.creds))
+	if err := checkURLs(r.server); err != nil {
+		return usageError{fmt.Errorf("flag -s %w", err)}
 	}
-	nc, err := nats.Connect(r.server, opts...)
+	server := cmp.Or(r.server, os.Getenv("NATS_URL"), nats.DefaultURL)
+	r.access.fromEnvironment()
+	opts, err := r.access.options()
 	if err != nil {
-		return fmt.Errorf("no NATS at %s (%w): start a node with \"atrion-node\", or name another server with -s", r.server, err)
+		return err
+	}
+	opts = append(opts, nats.Name("atrion-node"), nats.Timeout(r.timeout), nats.NoReconnect())
+	// A server that refuses a message does not answer it: there is no use in
+	// waiting on.
+	ctx, refuse := context.WithCancelCause(ctx)
+	defer refuse(nil)
+	opts = append(opts, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refuse(err) }))
+	nc, err := nats.Connect(server, opts...)
+	server = redacted(server)
+	if errors.Is(err, nats.ErrAuthorization) {
+		return fmt.Errorf("NATS at %s does not know this user (%w): set $NATS_USER and $NATS_PASSWORD, or name a --nkey-file or --creds", server, err)
+	}
+	if err != nil {
+		return fmt.Errorf("no NATS at %s (%w): start a node with \"atrion-node\", or name another server with -s", server, err)
 	}
 	defer nc.Close()
 	err = do(ctx, client.New(nc))
 	if errors.Is(err, client.ErrNoNode) {
-		return fmt.Errorf("NATS at %s runs, but no atrion node listens on it: start one with \"atrion-node --nats %s\"", r.server, r.server)
+		return fmt.Errorf("NATS at %s runs, but no atrion node listens on it: start one with \"atrion-node --nats %s\"", server, server)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = nc.FlushWithContext(ctx)
 	}
-	return nc.FlushWithContext(ctx)
+	if last := nc.LastError(); errors.Is(last, nats.ErrPermissionViolation) {
+		return fmt.Errorf("NATS at %s does not let this user do that (%w): docs/operations.md has what each role may do, and where it must want its answers", server, last)
+	}
+	return err
 }
 
 func askCommand(ctx context.Context, io stdio, args []string) error {
@@ -63,8 +79,8 @@ func askCommand(ctx context.Context, io stdio, args []string) error {
 	r.flags(fs)
 	fs.Float64Var(&q.Voltage, "voltage", 0, "`volts` bid (default: the node's)")
 	fs.StringVar(&q.Tier, "tier", "", "`tier` instead of a voltage: critical, high, normal, low, bulk, or one of the node's own")
-	fs.StringVar(&q.Subject, "subject", "", "`who` asks")
 	fs.IntVar(&q.Retry, "retry", 0, "this is the n-th `try` after the first, which bids less (0..100)")
+	fs.StringVar(&q.Subject, "subject", "", "`who` asks: what bans and quotas go by")
 	fs.BoolVar(&q.Hold, "hold", false, "take a seat; \"report --permit\" returns it")
 	asJSON := fs.Bool("json", false, "print JSON")
 	rest, err := parseFlags(fs, args, 1)
@@ -103,6 +119,12 @@ func printDecision(io stdio, d client.Decision) {
 	}
 	fmt.Fprintf(io.out, "%s  V=%.4g%s R=%.4g (base %.4g + pressure %.4g + momentum %.4g + scar %.4g)  %s, %s, node %s\n",
 		verb, d.Voltage, capped, d.Resistance, d.Terms.Base, d.Terms.Pressure, d.Terms.Momentum, d.Terms.Scar, d.Mode, d.Reason, d.Node)
+	if b := d.Ban; b.By != "" {
+		fmt.Fprintf(io.out, "ban of %s on %s by %s (%s)\n", orAll(b.Subject), orAll(b.Route), b.By, b.Reason)
+	}
+	if o := d.Override; o.By != "" {
+		fmt.Fprintf(io.out, "override of %s: %s by %s (%s); the law says %s\n", o.Route, o.Mode, o.By, o.Reason, cmp.Or(d.Verdict, d.Reason))
+	}
 	if d.RetryAfterMs > 0 {
 		fmt.Fprintf(io.out, "retry after %v\n", time.Duration(d.RetryAfterMs)*time.Millisecond)
 	}

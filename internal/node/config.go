@@ -26,13 +26,21 @@ type Config struct {
 	Listen     string // host:port of the embedded NATS server
 	Insecure   bool   // allow Listen beyond loopback, without authentication
 	StoreDir   string // of the embedded server's JetStream
+	Cluster    clusterConfig
+	Leaf       leafConfig
+	Users      []bus.User // who may use the embedded server; none: everybody
+	TLS        bus.TLSFiles
 	NATS       string // URL of an existing NATS to join instead of embedding one
-	Creds      string // credentials file for NATS
+	Access     access // to NATS
 	Monitor    string // host:port of the monitoring HTTP server; "": off
+	MonitorAny bool   // allow Monitor beyond loopback; it has no authentication
 	State      string // where route states live: "kv" or "memory"
 	Bucket     string // of the KV
-	Replicas   int    // of the KV
+	Replicas   int    // of the KV; 0: what the mode says
+	Domain     string // JetStream domain of the KV; "": what the mode says
 	StateTTL   time.Duration
+	Gossip     time.Duration // between two words of a node about its routes
+	Budget     int           // words in that time
 	Law        string
 	Voltage    float64
 	Tiers      map[string]float64 // names to volts
@@ -50,6 +58,9 @@ type Config struct {
 	LogFormat  string
 	Vec        string // kernel level: auto, or one of vec.Supported
 	Classic    classic.Config
+
+	warnings []string // what is allowed, but worth a word
+	plain    []string // secrets that did not come from elsewhere, until the file is checked
 }
 
 // DefaultConfig is a node on loopback that keeps its state under the user's
@@ -65,8 +76,9 @@ func DefaultConfig() Config {
 		StoreDir:  defaultStore(),
 		State:     "kv",
 		Bucket:    "ATRION_STATE",
-		Replicas:  1,
 		StateTTL:  24 * time.Hour,
+		Gossip:    100 * time.Millisecond,
+		Budget:    1000,
 		Law:       ohmic.Name,
 		Voltage:   atrion.DefaultVoltage,
 		MaxRoutes: 1_000_000,
@@ -101,27 +113,54 @@ type setting struct {
 	set   func(value string) error
 	get   func() string
 	bool  bool
-	block bool // in the file: name { key: value ... }
+	short string // the flag, where it is not made of the name
+
+	secret bool // only the file has it
+	block  bool // in the file: name { key: value ... }
 }
 
 // flag is the setting's name on the command line.
-func (s *setting) flag() string { return strings.NewReplacer(".", "-", "_", "-").Replace(s.name) }
+func (s *setting) flag() string {
+	if s.short != "" {
+		return s.short
+	}
+	return strings.NewReplacer(".", "-", "_", "-").Replace(s.name)
+}
 
 // settings are the settings of c, in the order in which help shows them.
 func (c *Config) settings() []setting {
 	k := &c.Classic
-	return []setting{
+	all := []setting{
 		text("node", "name of this node", &c.Node),
 		text("listen", "host:port of the embedded NATS server; port -1 picks a free one", &c.Listen),
-		toggle("listen_insecure", "allow listen beyond loopback; the embedded server has no authentication", &c.Insecure),
+		toggle("listen_insecure", "allow listen and cluster.listen beyond loopback without authentication", &c.Insecure),
 		text("store_dir", "directory of the embedded server's JetStream", &c.StoreDir),
+		text("cluster.name", "name of the embedded cluster this node is a member of", &c.Cluster.Name),
+		text("cluster.listen", "host:port for the other members of the cluster", &c.Cluster.Listen),
+		text("cluster.advertise", "host:port that members tell each other instead of cluster.listen", &c.Cluster.Advertise),
+		list("cluster.routes", "cluster.listen of every member, as nats://host:port,...", &c.Cluster.Routes).as("routes"),
+		text("cluster.user", "user that the members show each other", &c.Cluster.User),
+		c.secret("cluster.password", "password that the members show each other", &c.Cluster.Password),
+		list("leaf.remotes", "URLs of an existing NATS that this node's server is a leaf of, as nats-leaf://host:port,...", &c.Leaf.Remotes),
+		text("leaf.credentials", "credentials file for leaf.remotes", &c.Leaf.Credentials),
+		text("leaf.user", "user for leaf.remotes", &c.Leaf.User),
+		c.secret("leaf.password", "password for leaf.remotes", &c.Leaf.Password),
+		text("leaf.domain", "JetStream domain of this leaf; empty: leaf-NODE", &c.Leaf.Domain),
 		text("nats", "URL of an existing NATS to join instead of embedding a server", &c.NATS),
-		text("creds", "credentials file for nats", &c.Creds),
+		text("creds", "credentials file for nats", &c.Access.Creds),
+		text("nats_nkey", "file with the seed of a key for nats", &c.Access.NKey).as("nkey-file"),
+		text("nats_user", "user for nats; the password is in the file, or in $NATS_PASSWORD", &c.Access.User),
+		c.secret("nats_password", "password for nats", &c.Access.Password),
+		text("nats_inbox", "prefix of subjects for answers; empty: _INBOX_ and the user, or the key", &c.Access.Inbox),
 		text("monitor", "host:port of the monitoring HTTP server; empty: off", &c.Monitor),
+		toggle("monitor_insecure", "allow monitor beyond loopback; it has no authentication", &c.MonitorAny),
 		text("state.store", "where route states are kept: kv (JetStream) or memory", &c.State),
 		text("state.bucket", "JetStream KV bucket", &c.Bucket),
-		whole("state.replicas", "replicas of the bucket", &c.Replicas),
+		whole("state.replicas", "replicas of the bucket; 0: 3 in a cluster, else 1", &c.Replicas),
+		text("state.domain", "JetStream domain of the bucket; empty: hub for a leaf, else none", &c.Domain),
 		span("state.ttl", "how long the state of a silent route is kept", &c.StateTTL),
+		span("gossip.interval", "least time between two rounds of writes to the bucket", &c.Gossip),
+		whole("gossip.budget", "states written in a round, those about which others are most wrong first", &c.Budget),
 		text("law", "control law: ohmic (closed loop) or classic (as first published)", &c.Law),
 		number("voltage", "volts of requests that bid none", &c.Voltage),
 		pairs("tiers", "named voltages of your own, as gold=300,silver=150", &c.Tiers),
@@ -164,12 +203,37 @@ func (c *Config) settings() []setting {
 		number("classic.tuner.recovery_multiplier", "share of the break point below which a route recovers", &k.Tuner.RecoveryMultiplier),
 		number("classic.tuner.fallback_break", "break point during warm-up, ohms", &k.Tuner.FallbackBreak),
 	}
+	all = append(all, tlsSettings("tls", "of the embedded server", &c.TLS)...)
+	all = append(all, tlsSettings("cluster.tls", "for links between members", &c.Cluster.TLS)...)
+	all = append(all, tlsSettings("leaf.tls", "for the link to leaf.remotes", &c.Leaf.TLS)...)
+	return append(all, tlsSettings("nats_tls", "for nats", &c.Access.TLS)[:3]...) // a client verifies in any case
 }
 
 func text(name, usage string, p *string) setting {
 	return setting{name: name, usage: usage,
 		set: func(v string) error { *p = v; return nil },
 		get: func() string { return *p }}
+}
+
+// list is a setting of several values, separated by commas on the command line.
+func list(name, usage string, p *[]string) setting {
+	return setting{name: name, usage: usage,
+		set: func(v string) error {
+			*p = nil
+			for _, item := range strings.Split(v, ",") {
+				if item = strings.TrimSpace(item); item != "" {
+					*p = append(*p, item)
+				}
+			}
+			return nil
+		},
+		get: func() string { return strings.Join(*p, ",") }}
+}
+
+// as is the setting with another name on the command line.
+func (s setting) as(flag string) setting {
+	s.short = flag
+	return s
 }
 
 // pairs is a setting of names with a number each: a block in the file.
@@ -247,19 +311,42 @@ func (c *Config) Validate() error {
 	if len(c.Node) == 0 || len(c.Node) > 64 || strings.ContainsFunc(c.Node, func(r rune) bool { return r < 0x21 || r == 0x7f }) {
 		wrong("node", strconv.Quote(c.Node), "1 to 64 bytes without spaces and control characters")
 	}
+	errs = append(errs, c.validateMode(wrong))
 	if c.NATS == "" {
 		if host, _, err := net.SplitHostPort(c.Listen); err != nil {
 			wrong("listen", strconv.Quote(c.Listen), "host:port")
-		} else if !bus.IsLoopback(host) && !c.Insecure {
-			wrong("listen", strconv.Quote(c.Listen), "a loopback address: the embedded server has no authentication. Join a secured NATS with nats, or set listen_insecure")
+		} else if !bus.IsLoopback(host) && !c.Insecure && len(c.Users) == 0 {
+			wrong("listen", strconv.Quote(c.Listen), "a loopback address, as nobody has to say who they are: list users in auth of the file, join a secured NATS with nats, or set listen_insecure")
 		}
-		if c.StoreDir == "" && c.State == "kv" {
+		if c.StoreDir == "" && c.keeps() {
 			wrong("store_dir", `""`, "a directory; there is no home directory to put it in")
 		}
 	}
 	if c.Monitor != "" {
 		if host, _, err := net.SplitHostPort(c.Monitor); err != nil || host == "" {
 			wrong("monitor", strconv.Quote(c.Monitor), "host:port, with a host")
+		} else if !bus.IsLoopback(host) && !c.MonitorAny {
+			wrong("monitor", strconv.Quote(c.Monitor), "a loopback address, as it has no authentication, or set monitor_insecure")
+		}
+	}
+	for _, u := range []struct{ name, list string }{
+		{"nats", c.NATS}, {"cluster.routes", strings.Join(c.Cluster.Routes, ",")}, {"leaf.remotes", strings.Join(c.Leaf.Remotes, ",")},
+	} {
+		if err := checkURLs(u.list); err != nil {
+			errs = append(errs, fmt.Errorf("%s %w", u.name, err))
+		}
+	}
+	if auth := c.auth(); auth != nil {
+		if err := auth.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("auth.users: %w", err))
+		}
+	}
+	for _, l := range []struct {
+		name  string
+		files bus.TLSFiles
+	}{{"tls", c.TLS}, {"cluster.tls", c.Cluster.TLS}, {"leaf.tls", c.Leaf.TLS}, {"nats_tls", c.Access.TLS}} {
+		if _, err := l.files.Load(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", l.name, err))
 		}
 	}
 	oneOf := func(name, value string, allowed ...string) {
@@ -279,7 +366,9 @@ func (c *Config) Validate() error {
 		levels = append(levels, l.String())
 	}
 	oneOf("vec", c.Vec, levels...)
-	within(wrong, "state.replicas", c.Replicas, 1, 5)
+	within(wrong, "state.replicas", c.Replicas, 0, 5)
+	within(wrong, "gossip.interval", c.Gossip, 10*time.Millisecond, time.Hour)
+	within(wrong, "gossip.budget", c.Budget, 1, 1_000_000)
 	within(wrong, "state.ttl", c.StateTTL, time.Second, 365*24*time.Hour)
 	within(wrong, "hold_ttl", c.HoldTTL, 10*time.Millisecond, 10*time.Minute)
 	within(wrong, "drain", c.Drain, 100*time.Millisecond, 10*time.Minute)

@@ -30,6 +30,12 @@ func (c *Config) load(path string) (digest string, err error) {
 	}
 	var errs []error
 	walk("", tree, func(name string, value any, line int) {
+		if name == usersSetting {
+			if err := c.loadUsers(value); err != nil {
+				errs = append(errs, fmt.Errorf("%s:%d: %s%w", path, line, name, err))
+			}
+			return
+		}
 		s, ok := known[name]
 		if block, key, dotted := strings.Cut(name, "."); dotted && known[block].block {
 			s, ok, value = known[block], true, key+"="+scalar(value)
@@ -42,6 +48,7 @@ func (c *Config) load(path string) (digest string, err error) {
 			errs = append(errs, fmt.Errorf("%s:%d: %s %w", path, line, name, err))
 		}
 	})
+	c.checkPlain(path)
 	return digest, errors.Join(errs...)
 }
 
@@ -54,9 +61,9 @@ func walk(prefix string, tree map[string]any, visit func(name string, value any,
 	}
 	sort.Strings(keys)
 	for _, k := range keys {
-		v, line := tree[k], 0
-		if t, ok := v.(token); ok {
-			v, line = t.Value(), t.Line()
+		v, line := untoken(tree[k]), 0
+		if t, ok := tree[k].(token); ok {
+			line = t.Line()
 		}
 		if sub, ok := v.(map[string]any); ok {
 			walk(prefix+k+".", sub, visit)
@@ -72,6 +79,12 @@ func scalar(v any) string {
 		return v
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = scalar(untoken(item))
+		}
+		return strings.Join(items, ",")
 	default:
 		return fmt.Sprint(v)
 	}

@@ -30,8 +30,9 @@ func startMonitor(addr string, health func() bus.Health, ready func() bool) (*mo
 		writeJSON(w, http.StatusOK, struct {
 			Status   string   `json:"status"`
 			Node     string   `json:"node"`
+			Mode     string   `json:"mode"`
 			Degraded []string `json:"degraded,omitempty"`
-		}{h.Status, h.Node, h.Degraded})
+		}{h.Status, h.Node, h.Mode, h.Degraded})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !ready() {

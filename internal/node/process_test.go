@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/atrion-io/atrion/client"
+	"github.com/atrion-io/atrion/physics"
 )
 
 // binary builds atrion-node once for the tests that need a real process.
@@ -119,6 +120,53 @@ func TestKillNineWhileTripped(t *testing.T) {
 	want := before.Terms.Scar * decay(time.Since(at))
 	if ratio := after.Terms.Scar / want; ratio < 0.95 || ratio > 1.05 {
 		t.Errorf("scar %v, want %v within 5 %% (%v before)", after.Terms.Scar, want, before.Terms.Scar)
+	}
+}
+
+// The closed-loop law keeps more than the scar: the voltages that were bid. After
+// kill -9 the first decision is tripped, and R, a price in those bids, is within
+// 5 % of what it was.
+func TestKillNineKeepsThePrice(t *testing.T) {
+	bin := binary(t)
+	args := []string{"--listen", "127.0.0.1:-1", "--store-dir", t.TempDir(), "--node", "n1"}
+	p := launch(t, bin, args...)
+	c, _ := p.client(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	voltages := []float64{20, 50, 100, 100}
+	stop := time.Now().Add(3 * time.Second)
+	for i := 0; time.Now().Before(stop); i++ {
+		d, err := c.Decide(ctx, "r", client.Request{Voltage: voltages[i%4], Hold: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Allow {
+			if err := c.Report("r", client.Sample{Latency: time.Millisecond, Outcome: physics.Error, Permit: d.Permit}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before, err := c.Explain(ctx, "r", 0.001)
+	if err != nil || before.Allow || before.Mode != "circuit_breaker" {
+		t.Fatalf("not tripped: %+v, %v", before, err)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = p.cmd.Process.Wait()
+
+	p = launch(t, bin, args...)
+	c, _ = p.client(t)
+	first, err := c.Decide(ctx, "r", client.Request{Voltage: 20})
+	if err != nil || first.Allow || first.Reason != "tripped" {
+		t.Fatalf("first decision after kill -9: %+v, %v", first, err)
+	}
+	after, err := c.Explain(ctx, "r", 0.001)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ratio := after.Resistance / before.Resistance; ratio < 0.95 || ratio > 1.05 {
+		t.Errorf("R %v, was %v", after.Resistance, before.Resistance)
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +42,9 @@ func parseServe(io stdio, args []string) (c Config, test bool, err error) {
 	fs.StringVar(&file, "c", "", "the same")
 	fs.BoolVar(&test, "t", false, "test the configuration and exit")
 	for _, s := range c.settings() {
+		if s.secret {
+			continue
+		}
 		usage := fmt.Sprintf("%s (default %q)", s.usage, s.get())
 		note := func(v string) error { given[s.name] = v; return nil }
 		if s.bool {
@@ -68,10 +69,16 @@ func parseServe(io stdio, args []string) (c Config, test bool, err error) {
 			}
 		}
 	}
+	if c.mode() == joined {
+		c.Access.fromEnvironment()
+	}
 	if err := c.Validate(); err != nil {
 		return c, false, err
 	}
 	if test {
+		for _, w := range c.warned() {
+			fmt.Fprintln(io.err, "warning:", w)
+		}
 		fmt.Fprintf(io.out, "configuration is valid %s\n", digest)
 	}
 	return c, test, nil
@@ -113,6 +120,9 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 			_ = n.Stop()
 		}
 	}()
+	for _, w := range c.warned() {
+		log.Warn(w)
+	}
 	if err := vec.EnvError(); err != nil {
 		log.Warn("ATRION_VEC ignored", "error", err)
 	}
@@ -123,27 +133,27 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 			}
 		}
 	}
-	if c.NATS == "" {
-		if n.embedded, err = startEmbedded(c, log); err != nil {
+	if c.mode() != joined {
+		if n.embedded, err = n.startEmbedded(ctx); err != nil {
 			return nil, err
 		}
 	}
 	// One connection for each kind of traffic: a flood of telemetry must not
 	// stand in front of decisions, nor either in front of state.
-	telemetry, err := n.connect("telemetry")
+	telemetry, err := n.connect("telemetry", true)
 	if err != nil {
 		return nil, err
 	}
-	decisions, err := n.connect("decisions")
+	decisions, err := n.connect("decisions", true)
 	if err != nil {
 		return nil, err
 	}
 	if c.State == "kv" {
-		state, err := n.connect("state")
+		state, err := n.connect("state", false)
 		if err != nil {
 			return nil, err
 		}
-		kv, err := natskv.Open(ctx, state, natskv.Config{Bucket: c.Bucket, Replicas: c.Replicas, TTL: c.StateTTL})
+		kv, err := natskv.Open(ctx, state, natskv.Config{Bucket: c.Bucket, Domain: c.stateDomain(), Replicas: c.replicas(), TTL: c.StateTTL})
 		if err != nil {
 			return nil, err
 		}
@@ -156,21 +166,34 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 	n.engine, err = atrion.New(atrion.Config{
 		Law: law, Provider: n.provider, Node: c.Node, Voltage: c.Voltage, MaxRoutes: c.MaxRoutes,
 		MailboxSize: c.Mailbox, IdleAfter: c.IdleAfter, FailClosed: c.FailClosed, Logger: log,
-		StartTimeout: loadTimeout, Tiers: c.Tiers, Floors: c.Floors, Quota: c.Quota,
+		StartTimeout: loadTimeout, SaveInterval: c.Gossip, SaveBudget: c.Budget, Tiers: c.Tiers, Floors: c.Floors, Quota: c.Quota,
 	})
+	if err != nil {
+		return nil, err
+	}
+	operators, err := n.controller()
 	if err != nil {
 		return nil, err
 	}
 	var nodes *nats.Conn
 	if c.Affinity {
-		if nodes, err = n.connect("nodes"); err != nil {
-			return nil, err
-		}
+		nodes, err = n.connect("nodes", true)
 	}
-	semver, revision := version()
-	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{Node: c.Node, Version: semver, Logger: log, HoldTTL: c.HoldTTL, TrustHeaders: c.TrustBids, Affinity: nodes})
 	if err != nil {
 		return nil, err
+	}
+	semver, revision := version()
+	n.service, err = bus.Serve(telemetry, decisions, n.engine, bus.Options{
+		Control: operators, Node: c.Node, Version: semver, Mode: string(c.mode()), Logger: log, HoldTTL: c.HoldTTL, Trouble: n.trouble,
+		TrustHeaders: c.TrustBids, Affinity: nodes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if n.embedded != nil && !c.Affinity { // with it, routes have a home already
+		if err := n.embedded.Localize(c.Node); err != nil {
+			return nil, err
+		}
 	}
 	if c.Monitor != "" {
 		if n.monitor, err = startMonitor(c.Monitor, n.service.Health, n.ready.Load); err != nil {
@@ -179,31 +202,14 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (_ *Node, err error)
 		log.Info("monitoring", "url", "http://"+n.monitor.addr()+"/healthz")
 	}
 	n.ready.Store(true)
-	log.Info("atrion-node ready", "node", c.Node, "nats", n.URL(), "law", c.Law, "routes", n.engine.Stats().Routes,
+	log.Info("atrion-node ready", "node", c.Node, "mode", string(c.mode()), "nats", n.URL(), "law", c.Law, "routes", n.engine.Stats().Routes,
 		"version", semver, "revision", revision, "vec", vec.Active().String())
 	return n, nil
 }
 
-func startEmbedded(c Config, log *slog.Logger) (*bus.Embedded, error) {
-	host, p, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return nil, err
-	}
-	port, err := strconv.Atoi(p)
-	if err != nil {
-		return nil, fmt.Errorf("listen is %q (allowed: host:port, with a numeric port)", c.Listen)
-	}
-	e := bus.EmbeddedConfig{Host: host, Port: port, Insecure: c.Insecure, Affinity: c.Affinity, ServerName: c.Node, Logger: log}
-	if c.State == "kv" {
-		e.StoreDir = c.StoreDir
-	} else {
-		e.Memory = true
-	}
-	return bus.StartEmbedded(e)
-}
-
-// connect opens a connection that reconnects for ever.
-func (n *Node) connect(purpose string) (nc *nats.Conn, err error) {
+// connect opens a connection that reconnects for ever. One that serves clients
+// may not touch state, where the embedded server knows its users.
+func (n *Node) connect(purpose string, clients bool) (nc *nats.Conn, err error) {
 	name := "atrion-node " + n.cfg.Node + " " + purpose
 	opts := []nats.Option{
 		nats.MaxReconnects(-1),
@@ -221,21 +227,34 @@ func (n *Node) connect(purpose string) (nc *nats.Conn, err error) {
 		}),
 		nats.ErrorHandler(bus.LogErrors(n.log, purpose)),
 	}
-	if n.embedded != nil {
+	switch {
+	case n.embedded != nil && clients:
+		nc, err = n.embedded.ConnectSpeaker(name, opts...)
+	case n.embedded != nil:
 		nc, err = n.embedded.Connect(name, opts...)
-	} else {
-		opts = append(opts, nats.Name(name))
-		if n.cfg.Creds != "" {
-			opts = append(opts, nats.UserCredentials(n.cfg.Creds))
-		}
-		if nc, err = nats.Connect(n.cfg.NATS, opts...); err != nil {
-			err = fmt.Errorf("NATS at %s cannot be reached (%w): start it, or run without --nats for an embedded server", n.cfg.NATS, err)
-		}
+	default:
+		nc, err = n.join(append(opts, nats.Name(name)))
 	}
 	if err != nil {
 		return nil, err
 	}
 	n.conns = append(n.conns, nc)
+	return nc, nil
+}
+
+// join connects to the existing NATS.
+func (n *Node) join(opts []nats.Option) (*nats.Conn, error) {
+	access, err := n.cfg.Access.options()
+	if err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(n.cfg.NATS, append(opts, access...)...)
+	if errors.Is(err, nats.ErrAuthorization) {
+		return nil, fmt.Errorf("NATS at %s does not know this node (%w): set nats_user and nats_password, nats_nkey, or creds", n.cfg.NATS, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("NATS at %s cannot be reached (%w): start it, or run without --nats for an embedded server", n.cfg.NATS, err)
+	}
 	return nc, nil
 }
 
@@ -259,6 +278,9 @@ func (n *Node) Stop() error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
+	}
+	if n.embedded != nil {
+		n.embedded.Delocalize()
 	}
 	if n.service != nil {
 		note("drain", n.service.Drain(ctx))

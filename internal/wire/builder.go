@@ -9,7 +9,7 @@ type builder struct {
 	comma  bool // JSON: something precedes in this map
 }
 
-// open begins a map of n fields, at most 15.
+// open begins a map of n fields, at most 65,535.
 func (b *builder) open(n int) {
 	if b.format == Msgpack {
 		b.dst = mpMap(b.dst, n)

@@ -193,7 +193,8 @@ func FuzzRequest(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(msg)
-		msg, err = AppendReply(nil, &Reply{Allow: true, Route: "r", Permit: "p", Node: "n", Revision: 1 << 40}, format)
+		msg, err = AppendReply(nil, &Reply{Allow: true, Route: "r", Permit: "p", Node: "n", Revision: 1 << 40, Verdict: "tripped",
+			Ban: Ban{"r", "s", "b", "w", 5}, Override: Override{"r", "open", "b", "w", 1 << 60}}, format)
 		if err != nil {
 			f.Fatal(err)
 		}

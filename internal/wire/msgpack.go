@@ -151,7 +151,13 @@ func (w *walker) mpSkipOther() error {
 
 // Encoding.
 
-func mpMap(dst []byte, n int) []byte { return append(dst, 0x80|byte(n)) } // n <= 15
+func mpMap(dst []byte, n int) []byte {
+	if n <= 15 {
+		return append(dst, 0x80|byte(n))
+	}
+	return binary.BigEndian.AppendUint16(append(dst, 0xde), uint16(n))
+}
+
 func mpFloat(dst []byte, v float64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, 0xcb), math.Float64bits(v))
 }

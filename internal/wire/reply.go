@@ -22,6 +22,27 @@ type Reply struct {
 	Permit       string        // permit: to be ended by telemetry; "": none
 	Node         string        // node: who answered
 	Revision     uint64        // revision: of the route's state at that node
+	Verdict      string        // verdict: what the reason would be if only the law had a say; "": the same
+	Ban          Ban           // ban: that rejects the request, or would; zero: none
+	Override     Override      // override: in force on the route; zero: none
+}
+
+// Ban is a ban as replies, lists and requests of operators have it.
+type Ban struct {
+	Route       string `json:"route,omitempty"`   // a name or a pattern; "": every route
+	Subject     string `json:"subject,omitempty"` // who; "": everybody
+	By          string `json:"by"`
+	Reason      string `json:"reason"`
+	ExpiresInMs uint64 `json:"expiresInMs"`
+}
+
+// Override is an override, likewise.
+type Override struct {
+	Route       string `json:"route"` // a name or a pattern
+	Mode        string `json:"mode"`  // open, closed, disabled or shadow
+	By          string `json:"by"`
+	Reason      string `json:"reason"`
+	ExpiresInMs uint64 `json:"expiresInMs"`
 }
 
 // ErrorReply answers a request that could not be answered with a decision. It
@@ -67,11 +88,10 @@ func AppendReply(dst []byte, r *Reply, format Format) ([]byte, error) {
 	}
 	b := builder{dst: dst, format: format}
 	n := 11
-	if r.Capped {
-		n++
-	}
-	if r.Permit != "" {
-		n++
+	for _, there := range [...]bool{r.Capped, r.Permit != "", r.Verdict != "", r.Ban != Ban{}, r.Override != Override{}} {
+		if there {
+			n++
+		}
 	}
 	b.open(n)
 	b.bool("allow", r.Allow)
@@ -97,8 +117,31 @@ func AppendReply(dst []byte, r *Reply, format Format) ([]byte, error) {
 	}
 	b.str("node", r.Node)
 	b.uint("revision", r.Revision)
+	if r.Verdict != "" {
+		b.str("verdict", r.Verdict)
+	}
+	if r.Ban != (Ban{}) {
+		b.key("ban")
+		b.rule("subject", r.Ban.Subject, Override{Route: r.Ban.Route, By: r.Ban.By, Reason: r.Ban.Reason, ExpiresInMs: r.Ban.ExpiresInMs})
+	}
+	if r.Override != (Override{}) {
+		b.key("override")
+		b.rule("mode", r.Override.Mode, r.Override)
+	}
 	b.close()
 	return b.dst, nil
+}
+
+// rule writes what bans and overrides have in common, and the one field that
+// they have not.
+func (b *builder) rule(key, value string, o Override) {
+	b.open(5)
+	b.str("route", o.Route)
+	b.str(key, value)
+	b.str("by", o.By)
+	b.str("reason", o.Reason)
+	b.uint("expiresInMs", o.ExpiresInMs)
+	b.close()
 }
 
 // AppendError appends the error reply to dst.
@@ -185,6 +228,14 @@ func (w *walker) reply(r *Reply, e *ErrorReply) error {
 			err = w.short("node", &r.Node)
 		case "revision":
 			r.Revision, err = w.uint(-1, "revision", math.MaxUint64, allowedUint)
+		case "verdict":
+			err = w.short("verdict", &r.Verdict)
+		case "ban":
+			var o Override
+			err = w.rule("ban", "subject", &r.Ban.Subject, &o)
+			r.Ban.Route, r.Ban.By, r.Ban.Reason, r.Ban.ExpiresInMs = o.Route, o.By, o.Reason, o.ExpiresInMs
+		case "override":
+			err = w.rule("override", "mode", &r.Override.Mode, &r.Override)
 		case "code":
 			var n uint64
 			n, err = w.uint(-1, "code", 999, "an integer 0..999")
@@ -204,12 +255,46 @@ func (w *walker) reply(r *Reply, e *ErrorReply) error {
 	})
 }
 
-func (w *walker) terms(t *physics.Terms) error {
-	if k, start := w.kind(), w.pos; k != kindMap {
-		if err := w.whole(k); err != nil {
-			return err
+// isMap returns nil if a map comes next.
+func (w *walker) isMap(name string) error {
+	k, start := w.kind(), w.pos
+	if k == kindMap {
+		return nil
+	}
+	if err := w.whole(k); err != nil {
+		return err
+	}
+	return w.wrong(-1, name, "a map", start)
+}
+
+// rule reads what bans and overrides have in common, and the one field that they
+// have not.
+func (w *walker) rule(name, key string, value *string, o *Override) error {
+	if err := w.isMap(name); err != nil {
+		return err
+	}
+	return w.fields(func(k []byte) (err error) {
+		switch string(k) {
+		case "route":
+			err = w.short("route", &o.Route)
+		case key:
+			err = w.short(key, value)
+		case "by":
+			err = w.short("by", &o.By)
+		case "reason":
+			err = w.short("reason", &o.Reason)
+		case "expiresInMs":
+			o.ExpiresInMs, err = w.uint(-1, "expiresInMs", math.MaxUint64, allowedUint)
+		default:
+			err = w.skip()
 		}
-		return w.wrong(-1, "terms", "a map", start)
+		return err
+	})
+}
+
+func (w *walker) terms(t *physics.Terms) error {
+	if err := w.isMap("terms"); err != nil {
+		return err
 	}
 	return w.fields(func(key []byte) error {
 		switch string(key) {

@@ -13,10 +13,30 @@ const (
 	RoutePrefix     = "atrion.route"
 	AnyPrefix       = "atrion.any.route" // the same, for any node
 	ExplainPrefix   = "atrion.admin.explain"
+	AdminPrefix     = "atrion.admin"
 	HealthSubject   = "atrion.admin.health"
 	EventPrefix     = "atrion.event"
 	RefusedSubject  = "atrion.event.refused"
 )
+
+// NodePrefix begins the subjects of one node alone: "atrion.node" and its name
+// as one token, with every byte that cannot stand in one as %HH: '.', '*' and '>'
+// among them, and '$', '{' and '}', which mean something in a server's mappings.
+func NodePrefix(node string) string {
+	var b strings.Builder
+	b.WriteString("atrion.node.")
+	for i := 0; i < len(node); i++ {
+		switch c := node[i]; {
+		case strings.IndexByte(".*>%${}", c) >= 0, c <= ' ', c > '~':
+			b.WriteByte('%')
+			b.WriteByte(hexDigits[c>>4])
+			b.WriteByte(hexDigits[c&15])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
 
 // ValidateRoute returns nil, or a [*FieldError] that says what is wrong with
 // the name of a route.

@@ -128,3 +128,19 @@ func FuzzSubject(f *testing.F) {
 		}
 	})
 }
+
+// A node's name is one token whatever is in it, and two names are two tokens.
+func TestNodePrefix(t *testing.T) {
+	seen := map[string]string{}
+	for _, name := range []string{"n1", "a.b", "a%2Eb", "*", ">", "a b", "ä", "a", "b", "a.", ".a", "~!", "$1", "{{x}}"} {
+		subject := NodePrefix(name)
+		token := strings.TrimPrefix(subject, "atrion.node.")
+		if token == "" || strings.ContainsAny(token, ".*> \t${}") || strings.ContainsFunc(token, func(r rune) bool { return r > '~' }) {
+			t.Errorf("%q: %q is not one token", name, subject)
+		}
+		if other, dup := seen[token]; dup {
+			t.Errorf("%q and %q have the same subject %q", name, other, subject)
+		}
+		seen[token] = name
+	}
+}

@@ -490,6 +490,11 @@ func TestReply(t *testing.T) {
 			RetryAfterMs: math.MaxUint64, Permit: "p", Node: "n1", Revision: math.MaxUint64,
 		},
 		{Route: strings.Repeat("r", 256), RetryAfterMs: 300, Revision: 70000},
+		{
+			Route: "r", Permit: "p", Reason: "banned", Verdict: "allowed", Ban: Ban{"a/*", "bob", "alice", "scraping \"all\"", 60000},
+			Override: Override{"a*", "shadow", "carol", "drill", 1},
+		},
+		{Ban: Ban{Subject: "s"}}, {Override: Override{Mode: "open"}}, {Ban: Ban{ExpiresInMs: 1}},
 	} {
 		for _, f := range []Format{JSON, Msgpack} {
 			msg, err := AppendReply(nil, &want, f)
@@ -533,6 +538,23 @@ func TestReply(t *testing.T) {
 		if err := DecodeReply([]byte(in), &got); !errors.Is(err, ErrField) || !strings.Contains(err.Error(), says) || got.Allow {
 			t.Errorf("%.60s: %v; want %s", in, err, says)
 		}
+	}
+}
+
+// A map may have more fields than fit its short form.
+func TestLongMap(t *testing.T) {
+	b := builder{format: Msgpack}
+	b.open(20)
+	for i := range 20 {
+		b.uint(strings.Repeat("k", i+1), uint64(i))
+	}
+	b.close()
+	var v map[string]int
+	if err := msgpack.Unmarshal(b.dst, &v); err != nil || len(v) != 20 || v["kkk"] != 2 {
+		t.Errorf("%v, %v", v, err)
+	}
+	if err := DecodeReply(b.dst, &Reply{}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -87,7 +87,7 @@ func (s *State) ParseState(src []byte, now int64) error {
 	}
 	age := int64(binary.LittleEndian.Uint64(src[stateSize-8:]))
 	p := &s.supply
-	if p.limit < s.law.cfg.LeastLimit || s.failures.good > s.failures.all || age < 0 || age > now-math.MinInt64/2 {
+	if p.limit < 1 || s.failures.good > s.failures.all || age < 0 || age > now-math.MinInt64/2 {
 		return errState
 	}
 	s.refreshed = now - age

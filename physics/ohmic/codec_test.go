@@ -172,7 +172,7 @@ func TestParseErrors(t *testing.T) {
 		"version":         func(b []byte) { b[0] = 2 },
 		"low flag":        func(b []byte) { b[1] |= 1 },
 		"high flag":       func(b []byte) { b[1] |= 32 },
-		"limit below":     word(0, 3.9),
+		"limit below":     word(0, 0.9),
 		"limit above":     word(0, 1.1e9),
 		"ln T below":      word(1, -50.1),
 		"ln T above":      word(1, 50.1),

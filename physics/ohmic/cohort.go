@@ -89,6 +89,10 @@ func (p *probe) add(c *completion) {
 // advanceProbe takes the steps that are due at t.
 func (s *State) advanceProbe(t int64) {
 	p := &s.probe
+	if s.fleet.live > 0 {
+		s.advanceProbeOfAll(t)
+		return
+	}
 	late := t-p.closed >= patience
 	switch p.step {
 	case idle:
@@ -109,6 +113,48 @@ func (s *State) advanceProbe(t int64) {
 		if p.stage == slowStart && (p.done >= 0.8*p.admitted || late) {
 			s.judgeStart(t, late)
 		} else if p.stage == steady && (p.done >= p.admitted || late) {
+			s.judgeDip(t)
+		}
+	}
+}
+
+// advanceProbeOfAll is advanceProbe for the node that learns for a fleet. What
+// peers saw arrives later, so it waits for them; and what is held in a dip has an
+// end that was announced, rather than one that is counted.
+func (s *State) advanceProbeOfAll(t int64) {
+	p, f := &s.probe, &s.fleet
+	late := t-p.closed >= patience+2*f.every
+	switch p.step {
+	case idle:
+		if p.stage == slowStart {
+			s.openCohort(t, s.startSize())
+		}
+	case settling:
+		if t >= f.from {
+			s.supply.hold = s.law.cfg.DipDepth * s.supply.limit
+		}
+		if t >= p.until {
+			s.openCohort(t, dipSize)
+		}
+	case open:
+		all, _ := s.cohortOfAll()
+		if p.stage == steady && t >= f.until || p.stage == slowStart && all.admitted >= p.size {
+			s.closeCohort(t)
+			s.supply.hold = s.supply.limit
+		}
+	case closed:
+		all, complete := s.cohortOfAll()
+		share := 1.0
+		if p.stage == slowStart {
+			share = 0.8
+		}
+		if !(complete && all.done >= share*all.admitted || late) {
+			return
+		}
+		p.admitted, p.done, p.failed, p.successes = all.admitted, all.done, all.failed, all.successes
+		if p.stage == slowStart {
+			s.judgeStart(t, late)
+		} else {
 			s.judgeDip(t)
 		}
 	}

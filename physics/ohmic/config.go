@@ -46,6 +46,16 @@ type Config struct {
 	FailureCalls        float64
 	Tolerance, Evidence float64
 
+	// Gamma is how much the fleet counts: the weight of what other nodes saw
+	// fail. Default 1, range [0, 1]; 0: a node goes by its own calls alone.
+	// PeerCalls is the most calls for which another node's evidence counts.
+	// Default 20, range [0, 1e9]. Raising it warns nodes with little traffic
+	// more, and lets one with a fault of its own do more harm to them.
+	// WordMost is the most of the demand that is turned away because most nodes
+	// say that the callee fails, whatever one's own calls say. Default 0.25,
+	// range [0, 0.9].
+	Gamma, PeerCalls, WordMost float64
+
 	// DipDepth is theta, the share of the limit held while the unloaded
 	// latency is measured. Default 0.6, range [0.1, 0.95]. Knee is K_T, the
 	// latency aimed at as a multiple of the unloaded one. Default 1.35, range
@@ -76,6 +86,7 @@ func DefaultConfig() Config {
 	return Config{
 		Headroom: 0.2, Reserve: 0.8, BidMemory: time.Second, RateMemory: 100 * time.Millisecond, SlowMemory: 5 * time.Second,
 		FailureMemory: time.Second, FailureCalls: 200, Tolerance: 2.5, Evidence: 5,
+		Gamma: 1, PeerCalls: 20, WordMost: 0.25,
 		DipDepth: 0.6, Knee: 1.35, Congested: 1.6, StartLimit: 8, LeastLimit: 4,
 		DipEvery: time.Second, DipAtMost: 10 * time.Second,
 	}
@@ -104,6 +115,9 @@ func (c Config) Validate() error {
 	ranged("FailureCalls", c.FailureCalls, 10, 1e9)
 	ranged("Tolerance", c.Tolerance, 1, 100)
 	ranged("Evidence", c.Evidence, 1, 1000)
+	ranged("Gamma", c.Gamma, 0, 1)
+	ranged("PeerCalls", c.PeerCalls, 0, 1e9)
+	ranged("WordMost", c.WordMost, 0, 0.9)
 	ranged("DipDepth", c.DipDepth, 0.1, 0.95)
 	ranged("Knee", c.Knee, 1, 3)
 	if product := c.DipDepth * c.Knee; !(product < 1) {

@@ -41,7 +41,7 @@ func (s *State) Decide(q physics.Query) (physics.Ruling, physics.Terms) {
 	load := s.loadPrice(b, &m)
 	fail := s.price.price(b, m.u, m.fail)
 	slow := m
-	slow.rate = math.Min(m.rate, s.slow)
+	slow.rate = math.Min(m.rate, s.slow*s.fleet.per)
 	t := terms(s.law.cfg.Floor, s.loadPrice(b, &slow), load, fail)
 
 	r := physics.Ruling{Allow: q.Voltage > t.Sum(), Mode: s.mode}
@@ -82,7 +82,7 @@ func rest(part, all float64) float64 {
 // free reports whether all demand fits with n calls in flight.
 func (s *State) free(n int64) bool {
 	supply, _ := s.supply.at(n)
-	return n <= 0 || s.rate < supply
+	return n <= 0 || s.rate*s.fleet.per < supply
 }
 
 // inflight is N: the seats taken, and the calls that hold none.
@@ -104,7 +104,7 @@ type market struct {
 
 func (s *State) market(q physics.Query) market {
 	n := s.inflight(q)
-	m := market{rate: s.rate, u: q.U, free: n <= 0}
+	m := market{rate: s.rate * s.fleet.per, u: q.U, free: n <= 0}
 	m.supply, m.reserve = s.supply.at(n)
 	if m.u < 0 {
 		m.u = 0.5 // physics.Peek
@@ -121,7 +121,8 @@ func (s *State) scar(now int64) float64 {
 	if dt := now - s.refreshed; dt > 0 {
 		share = fade(float64(dt)/1e9, s.law.cfg.FailureMemory)
 	}
-	return s.failures.ratio(share, &s.law.cfg)
+	e := s.evidence()
+	return max(e.ratio(share, &s.law.cfg), s.fleet.word)
 }
 
 // load reports whether the load lets a request at position x pass, whose band
@@ -136,7 +137,8 @@ func (m market) fail(x, _ float64) bool { return m.scar == 0 || x < 1-m.scar }
 // calm is how long the scar takes to fade to where half of the demand passes.
 func (s *State) calm() time.Duration {
 	c := &s.law.cfg
-	share := 0.5 * c.Evidence / (s.failures.excess(c) - 0.5*s.failures.all)
+	e := s.evidence()
+	share := 0.5 * c.Evidence / (e.excess(c) - 0.5*e.all)
 	if !(share > 0 && share < 1) {
 		return time.Duration(refreshEvery)
 	}

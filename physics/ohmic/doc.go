@@ -11,6 +11,8 @@
 //   - window: the limit, learned while the load rejects, and the baseline (8, 9)
 //   - cohort, dip, slowstart: measurements with requests of their own (10, 11)
 //   - adrift: calls in flight of callers who hold no seat
+//   - fleet, learner, evidence, share: several nodes before one callee: who is
+//     there, who learns for all, what others saw fail, and what nodes tell
 //   - codec: what is kept over a restart
 //
 // The numbers are those of the equations in docs/physics.md, which has their

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func (r *route) advance(samples []physics.Sample, now, seats int64) (wake time.D
 func difference(a, b *State) string {
 	x, y := *a, *b
 	x.demand, y.demand, x.price, y.price, x.law, y.law = nil, nil, nil, nil, nil, nil
-	if x != y {
+	if !reflect.DeepEqual(x, y) {
 		return fmt.Sprintf("\n%+v\n%+v", x, y)
 	}
 	if a.price.listed != b.price.listed || a.price.below != b.price.below ||

@@ -24,6 +24,12 @@ func (s *State) judgeStart(t int64, late bool) {
 	p, q, c := &s.probe, &s.supply, &s.law.cfg
 	p.step = idle
 	if p.timed == 0 {
+		// All that it says is that so many are too many. A lone node never gets
+		// there in doublings; several that have not met yet may.
+		if s.fleet.live > 0 && faulty(p.failed, p.done) {
+			q.limit = max(c.StartLimit, q.limit/2)
+			q.hold = q.limit
+		}
 		return
 	}
 	n, sum := p.timed, p.lnLatency

@@ -30,6 +30,7 @@ func New(c Config) (*Law, error) {
 	l := &Law{cfg: c, watch: tuner.DefaultDetector()}
 	l.lanes, _ = newLanes(c.Lanes) // validated
 	l.fresh = State{law: l, price: &blank, supply: supply{limit: c.StartLimit, hold: c.StartLimit}}
+	l.fresh.fleet.per = 1
 	l.fresh.probe.first(l.fresh.startSize())
 	l.fresh.seal()
 	return l, nil
@@ -68,6 +69,7 @@ type State struct {
 
 	adrift   adrift
 	failures failures
+	fleet    fleet
 	supply   supply
 	window   window
 	probe    probe
@@ -83,6 +85,13 @@ func (s *State) Advance(prev physics.State, b *physics.Batch) time.Duration {
 	n := b.N
 	if s.demand == nil {
 		s.begin(b)
+	}
+	if b.Nodes > 1 && s.probe.stage == slowStart && s.probe.judged == 0 {
+		s.startAmong(b.Nodes)
+	}
+	s.fleet.cut = b.Cut
+	if b.Peers != nil {
+		s.meet(b, b.Time[0])
 	}
 	if n == 0 {
 		s.pass(b.Time[0])
@@ -100,8 +109,10 @@ func (s *State) Advance(prev physics.State, b *physics.Batch) time.Duration {
 
 // seal makes what decisions read follow from what was learned.
 func (s *State) seal() {
-	s.supply.seal(&s.law.cfg)
-	s.failing = s.failures.excess(&s.law.cfg) > 0
+	s.supply.seal(&s.law.cfg, 1/s.fleet.per, s.probe.stage == slowStart)
+	s.pool()
+	e := s.evidence()
+	s.failing = e.excess(&s.law.cfg) > 0 || s.fleet.word > 0
 }
 
 // begin is the first completion: arrivals are counted from here on.
@@ -114,6 +125,9 @@ func (s *State) begin(b *physics.Batch) {
 	if s.restored {
 		s.failures.forget(fade(float64(max(t-s.refreshed, 0))/1e9, s.law.cfg.FailureMemory))
 		s.restored = false
+		if s.probe.step = idle; s.probe.stage == slowStart {
+			s.openCohort(t, s.startSize())
+		}
 	}
 	s.refreshed, s.arrived, s.window.opened, s.probe.opened = t, t, t, t
 	s.demand.cohort(s.probe.own).Store(uint32(b.Seats) + uint32(b.N))
@@ -133,8 +147,13 @@ func (s *State) pass(t int64) {
 // refresh makes the price table current and forgets (1, 2, 5).
 func (s *State) refresh(t int64) {
 	c, dt := &s.law.cfg, float64(t-s.refreshed)/1e9
-	price, n := s.price.next(s.demand, fade(dt, c.BidMemory))
-	s.price = price
+	own := s.price
+	if s.fleet.heat != nil {
+		own = s.fleet.heat
+	}
+	own, n := own.next(s.demand, fade(dt, c.BidMemory))
+	s.price, s.fleet.heat = own, nil
+	s.fleet.flow += float64((1 - fade(dt, flowMemory)) * (n/dt - s.fleet.flow))
 	s.rate += float64((1 - fade(dt, c.RateMemory)) * (n/dt - s.rate))
 	s.slow += float64((1 - fade(dt, c.SlowMemory)) * (n/dt - s.slow))
 	s.failures.forget(fade(dt, c.FailureMemory))
@@ -153,6 +172,12 @@ func (s *State) refresh(t int64) {
 	s.refreshed = t
 	if n > 0 {
 		s.arrived = t
+	}
+	if len(s.fleet.peers) > 0 {
+		s.regroup(t)
+		if s.fleet.live > 0 {
+			s.price, s.fleet.heat = s.blend(own, t), own
+		}
 	}
 	s.price.place(s.law.lanes)
 	if shed := s.demand.shed.Load(); shed != s.shed {
@@ -181,6 +206,8 @@ func (s *State) observe(b *physics.Batch, i int, lnLatency, lnSeats float64) {
 	if !c.counted && c.epoch == 0 && !c.gone {
 		s.report(t, &c)
 	}
+	c.lnSeats -= s.fleet.lnW
+	c.inflight *= s.fleet.per
 	if !outcome.Failed() {
 		c.good = 1 - b.ErrorRate[i]
 	}
@@ -212,17 +239,32 @@ func (c *completion) works() bool { return c.timed && c.good > 0.5 }
 
 // turn closes what is due at t.
 func (s *State) turn(t int64) {
-	if s.window.due(t) {
+	if !s.leads() {
+		s.follow(t)
+		return
+	}
+	if s.due(t) {
 		s.learn(t)
 	}
 	s.advanceProbe(t)
+}
+
+// due reports whether the window, the fleet's if there is one, has seen enough.
+func (s *State) due(t int64) bool {
+	f := &s.fleet
+	if f.live == 0 || t-s.window.opened < f.every {
+		return f.live == 0 && s.window.due(t)
+	}
+	w := s.window
+	w.merge(&f.pending)
+	return w.due(t)
 }
 
 // wake asks for a tick while the price, a probe or a mode may move with time
 // alone. A route far from its limit moves with its samples.
 func (s *State) wake() time.Duration {
 	busy := s.refreshed-s.arrived < int64(time.Second)
-	near := s.rate > 0.3*s.supply.rate || s.failures.ratio(1, &s.law.cfg) > 0.01
+	near := s.rate*s.fleet.per > 0.3*s.supply.rate || s.failures.ratio(1, &s.law.cfg) > 0.01
 	dips := s.probe.stage == steady && s.probe.under()
 	if busy && (near || dips) || s.mode == physics.Shedding || s.mode == physics.CircuitBreaker {
 		return time.Duration(refreshEvery)

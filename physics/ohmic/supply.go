@@ -1,6 +1,13 @@
 package ohmic
 
-import "github.com/atrion-io/atrion/vec"
+import (
+	"math"
+
+	"github.com/atrion-io/atrion/vec"
+)
+
+// overdraft is by how many standard deviations.
+const overdraft = 2
 
 // boundless is more than any rate of arrivals, and finite.
 const boundless = 1e100
@@ -27,6 +34,7 @@ type supply struct {
 	most    float64 // a(0), 1/s
 	slope   float64 // by which a call in flight lessens it, 1/s
 	cap     float64 // (1+h) hold, calls
+	brim    float64 // up to which covered bands pass, calls; cap, for a fleet of one
 	covered float64 // eta hold/S, 1/s
 }
 
@@ -34,20 +42,33 @@ type supply struct {
 // that are covered.
 func (p *supply) at(n int64) (supply, reserve float64) {
 	if float64(n) >= p.cap {
+		if float64(n) < p.brim {
+			return 0, p.covered
+		}
 		return 0, 0
 	}
 	return p.most - float64(float64(n)*p.slope), p.covered
 }
 
-// seal makes what decisions read follow from what was learned.
-func (p *supply) seal(c *Config) {
+// seal makes what decisions read follow from what was learned; w is the share of
+// the limit that is this node's.
+func (p *supply) seal(c *Config, w float64, starting bool) {
 	p.rate = boundless
 	if p.known {
 		p.rate = p.hold / vec.Exp1(p.lnT) * 1000
 	}
 	p.most = p.rate * (1 + 1/c.Headroom)
-	p.slope = p.rate / (c.Headroom * p.hold)
-	p.cap = (1 + c.Headroom) * p.hold
+	p.slope = p.rate / (c.Headroom * p.hold * w)
+	p.cap = (1 + c.Headroom) * p.hold * w
+	// A share of the limit is a smaller number, and what arrives by chance varies
+	// more against it than against the whole. What is covered may overdraw it.
+	p.brim = p.cap
+	if w < 1 {
+		p.cap -= 0.5 // to the nearest whole number, not the next: there are several
+		if !starting {
+			p.brim += float64(overdraft * math.Sqrt(p.cap*(1-w)))
+		}
+	}
 	p.covered = 0
 	if p.busy > 0 {
 		p.covered = min(c.Reserve*p.hold/p.busy*1000, boundless)

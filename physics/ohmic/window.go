@@ -12,10 +12,39 @@ type window struct {
 	opened int64
 	shed   uint32 // load rejections at its opening
 
+	tally
+	most float64 // calls in flight
+}
+
+// tally is sums over completions, which add.
+type tally struct {
 	all, good, failed float64
 	successes
 	held, seatTime float64 // all with a latency, ms
-	most           float64 // calls in flight
+}
+
+func (a *tally) merge(b *tally) {
+	a.all += b.all
+	a.good += b.good
+	a.failed += b.failed
+	a.timed += b.timed
+	a.lnLatency += b.lnLatency
+	a.counted += b.counted
+	a.lnSeats += b.lnSeats
+	a.held += b.held
+	a.seatTime += b.seatTime
+}
+
+func (a *tally) less(b *tally) {
+	a.all -= b.all
+	a.good -= b.good
+	a.failed -= b.failed
+	a.timed -= b.timed
+	a.lnLatency -= b.lnLatency
+	a.counted -= b.counted
+	a.lnSeats -= b.lnSeats
+	a.held -= b.held
+	a.seatTime -= b.seatTime
 }
 
 func (w *window) add(c *completion) {
@@ -55,16 +84,18 @@ func (w *window) due(t int64) bool {
 	return age >= int64(100*time.Millisecond) && w.timed >= 10 || w.all >= 50 || age >= int64(time.Second)
 }
 
-// learn closes the window.
+// learn closes the window, its own and that of the fleet.
 func (s *State) learn(t int64) {
 	w, p, c := s.window, &s.supply, &s.law.cfg
-	shed := s.demand.shed.Load()
-	limited := shed != w.shed
-	s.window = window{opened: t, shed: shed}
-	p.learnLatency(&w)
-	if w.timed > 0 {
-		s.law.watch.Observe(&s.watch, t, vec.Exp1(w.lnLatency/w.timed))
+	limited := s.demand.shed.Load() != w.shed
+	s.closeWindow(t)
+	if f := &s.fleet; f.live > 0 {
+		limited = limited || f.shed
+		w.merge(&f.pending)
+		w.most = max(w.most, f.busiest)
+		s.taken()
 	}
+	p.learnLatency(&w)
 	if w.timed == 0 || s.probe.stage == slowStart || s.probe.under() {
 		return
 	}
@@ -73,6 +104,12 @@ func (s *State) learn(t int64) {
 	case limited && w.counted > 0:
 		seats := w.lnSeats / w.counted
 		p.learnLimit(c, seats, w.good/w.all)
+		if f := &s.fleet; f.ceiling > 0 {
+			// What a dip would see is the others' load.
+			p.limit = min(p.limit, f.ceiling)
+			p.hold = p.limit
+			return
+		}
 		if t >= s.probe.due || p.limit < fallen*s.probe.lastLimit {
 			s.dip(t, seats, mean, faulty(w.failed, w.all))
 		}

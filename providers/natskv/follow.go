@@ -29,6 +29,9 @@ type watch struct {
 	synced     bool
 	reconnects uint64 // of the connection, when it began
 
+	asked      time.Time // when the bucket told its time
+	serverTime time.Time
+
 	received uint64 // entries so far
 	checked  uint64 // received at the last check
 	idle     int    // checks in a row that found it behind and not moving
@@ -116,6 +119,7 @@ func (p *Provider) attach(created time.Time) (*watch, error) {
 	p.kv.Store(&kv)
 	p.ttl.Store(info.Config.AllowMsgTTL)
 	w.created, w.base = info.Created, info.State.LastSeq
+	w.asked, w.serverTime = time.Now(), info.TimeStamp
 
 	// Another bucket, or one that lost its newest entries: in either case
 	// revisions begin again where we have been before.
@@ -244,6 +248,11 @@ func (p *Provider) take(w *watch, e jetstream.KeyValueEntry) {
 	entry := providers.Entry{Key: key, Revision: e.Revision(), Time: e.Created()}
 	if entry.Deleted = e.Operation() != jetstream.KeyValuePut; !entry.Deleted {
 		entry.Value = e.Value()
+	}
+	if !w.synced && !w.serverTime.IsZero() {
+		// Written before we listened: how long ago, the server's clock tells at
+		// both ends. What comes later has just been written.
+		entry.Age = max(w.serverTime.Add(time.Since(w.asked)).Sub(e.Created()), 0)
 	}
 	p.table.Apply(entry)
 }

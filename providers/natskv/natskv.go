@@ -140,7 +140,8 @@ func (p *Provider) Get(ctx context.Context, key providers.Key) (providers.Entry,
 	got, err := (*kv).Get(bounded, FormatKey(key))
 	switch {
 	case err == nil:
-		return providers.Entry{Key: key, Value: got.Value(), Revision: got.Revision(), Time: got.Created()}, nil
+		// Only before the first sync: the reader's clock is all there is.
+		return providers.Entry{Key: key, Value: got.Value(), Revision: got.Revision(), Time: got.Created(), Age: max(time.Since(got.Created()), 0)}, nil
 	case errors.Is(err, jetstream.ErrKeyNotFound): // ErrKeyDeleted is one too
 		return providers.Entry{}, providers.ErrNotFound
 	case ctx.Err() != nil:

@@ -72,7 +72,7 @@ func (t *Table) Apply(e providers.Entry) {
 	n := t.nodes[e.Key]
 	if n != nil && e.Revision == n.rec.Revision && !t.unconfirmed(n) && !e.Deleted {
 		// The echo of our own write, which knows the storage's time for it.
-		n.rec, n.gen = &record{e}, t.gen
+		n.rec, n.gen = &record{e, n.rec.at}, t.gen
 		return
 	}
 	t.apply(e, n)

@@ -18,10 +18,21 @@ const maxTombs = 1 << 16
 
 // A record is an entry that never changes once it is in a table, so it can be
 // read, and its value copied, without the lock.
-type record struct{ providers.Entry }
+type record struct {
+	providers.Entry
+	at int64 // ns on the monotonic clock: when it was written, as far as is known
+}
+
+func newRecord(e providers.Entry) *record { return &record{e, monotonic() - int64(e.Age)} }
+
+// origin of monotonic, far enough back that ages before the process are positive.
+var origin = time.Now()
+
+func monotonic() int64 { return int64(time.Since(origin)) }
 
 func (r *record) copy() providers.Entry {
 	e := r.Entry
+	e.Age = time.Duration(max(monotonic()-r.at, 0))
 	if !e.Deleted {
 		e.Value = append(make([]byte, 0, len(r.Value)), r.Value...)
 	}
@@ -263,7 +274,7 @@ func (t *Table) set(e providers.Entry, n *node) {
 		t.routes[e.Key.Route] = n
 		t.nodes[e.Key] = n
 	}
-	n.rec = &record{e}
+	n.rec = newRecord(e)
 	n.gen = t.gen
 	t.touch(n)
 	t.changed(n.rec, existed)
@@ -274,7 +285,7 @@ func (t *Table) drop(n *node, rev uint64, now time.Time) {
 	delete(t.nodes, n.rec.Key)
 	t.unlink(n)
 	n.prev.next, n.next.prev = n.next, n.prev
-	t.changed(&record{providers.Entry{Key: n.rec.Key, Revision: rev, Time: now, Deleted: true}}, true)
+	t.changed(newRecord(providers.Entry{Key: n.rec.Key, Revision: rev, Time: now, Deleted: true}), true)
 }
 
 // unlink takes n out of its route. Routes have as many nodes as the fleet, so

@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -15,85 +14,113 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/atrion-io/atrion/bus"
 	"github.com/atrion-io/atrion/client"
+	"github.com/atrion-io/atrion/providers"
+	"github.com/atrion-io/atrion/providers/natskv"
 )
 
-// TestAffinityMeasured prints what the queue group and affinity cost and give, on
-// a cluster of three servers with a node each. It judges nothing.
+// TestAffinityMeasured prints what it costs and gives when any node of a fleet
+// decides a request (a queue group, as on a NATS that nodes have joined), the node
+// that its client is connected to (as in an embedded cluster), and the one node of
+// its route (affinity). The cluster has three servers with a node each, which share
+// what they learn through a bucket. It judges nothing.
 //
 //	ATRION_MEASURE=1 go test ./bus -run AffinityMeasured -v
 func TestAffinityMeasured(t *testing.T) {
 	if os.Getenv("ATRION_MEASURE") == "" {
 		t.Skip("set ATRION_MEASURE=1")
 	}
-	for _, affinity := range []bool{false, true, false, true} {
-		t.Run(fmt.Sprintf("affinity=%v", affinity), func(t *testing.T) {
-			f := cluster(t, affinity)
+	for range 2 {
+		for _, mode := range []string{"any", "local", "affinity"} {
+			f := cluster(t, mode)
+			t.Log(mode)
 			f.latency()
 			f.throughput()
 			f.overload(10 * time.Second)
 			f.killOwner()
-		})
+			f.close()
+		}
 	}
 }
 
 // clustered is a fleet whose nodes have a server each.
 type clustered struct {
 	*fleet
-	urls []string
+	urls    []string
+	servers []*bus.Embedded
 }
 
 var three = []string{"a", "b", "c"}
 
-func cluster(t *testing.T, affinity bool) *clustered {
+func cluster(t *testing.T, mode string) *clustered {
 	t.Helper()
 	var ports []int
+	var routes []string
 	for range three {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		routes = append(routes, "nats://"+l.Addr().String())
 		l.Close()
 	}
 	f := &clustered{fleet: &fleet{t: t, nodes: map[string]*fleetNode{}}}
 	for i, name := range three {
 		s, err := bus.StartEmbedded(bus.EmbeddedConfig{
-			Port: -1, StoreDir: t.TempDir(), ServerName: name, Affinity: affinity,
-			Configure: func(o *server.Options) {
-				o.JetStream, o.Cluster.Name, o.Cluster.Host, o.Cluster.Port = false, "c", "127.0.0.1", ports[i]
-				for _, p := range ports {
-					o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", p)})
-				}
-			},
+			Port: -1, StoreDir: t.TempDir(), ServerName: name, Affinity: mode == "affinity",
+			Cluster: &bus.ClusterConfig{Name: "c", Host: "127.0.0.1", Port: ports[i], Routes: routes},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = s.Close() })
-		f.urls = append(f.urls, s.ClientURL())
+		f.servers, f.urls = append(f.servers, s), append(f.urls, s.ClientURL())
 	}
+	f.eventually("the cluster has a quorum", func() bool {
+		return f.servers[0].Trouble() == "" && f.servers[1].Trouble() == "" && f.servers[2].Trouble() == ""
+	})
 	for i, name := range three {
 		f.url = f.urls[i]
 		f.fleet.nc = f.dial()
-		f.start(name, affinity)
+		f.fleet.state = func() providers.Provider {
+			kv, err := natskv.Open(context.Background(), f.dial(), natskv.Config{Bucket: "STATE", Memory: true, Replicas: 3, TTL: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kv
+		}
+		f.start(name, mode == "affinity")
+		if mode == "local" {
+			if err := f.servers[i].Localize(name); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	if affinity {
+	if mode == "affinity" {
 		f.alone(three...)
 	}
 	f.ask = client.New(f.fleet.nc)
 	f.eventually("all nodes can be asked", func() bool {
 		seen := map[string]bool{}
-		for i := range 60 {
-			seen[f.owner(fmt.Sprint("warm", i))] = true
+		for _, c := range f.clients(30) {
+			d, err := c.Decide(context.Background(), fmt.Sprint("warm", rand.IntN(100)), client.Request{})
+			seen[d.Node] = err == nil
 		}
 		return len(seen) == 3
 	})
 	return f
+}
+
+func (f *clustered) close() {
+	for _, name := range three {
+		f.stop(name)
+	}
+	for _, s := range f.servers {
+		_ = s.Close()
+	}
 }
 
 // clients are connections to each of the servers in turn.
@@ -197,18 +224,14 @@ func (f *clustered) overload(length time.Duration) {
 	n := 0
 	limits := map[string]float64{}
 	for end := time.Now().Add(length / 2); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		low, high := 0.0, 0.0
-		for i, name := range three {
+		low, high := math.Inf(1), 0.0
+		for _, name := range three {
 			x, err := f.nodes[name].eng.Explain(route, 1e-3)
-			if err != nil {
+			if err != nil || x.Limit == 0 {
 				continue // this node does not decide it
 			}
 			limits[name] = math.Round(x.Limit)
-			if r := x.Decision.Resistance; i == 0 || len(limits) == 1 {
-				low, high = r, r
-			} else {
-				low, high = min(low, r), max(high, r)
-			}
+			low, high = min(low, x.Decision.Resistance), max(high, x.Decision.Resistance)
 		}
 		spread, mean, n = spread+high-low, mean+high, n+1
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/atrion-io/atrion"
 	"github.com/atrion-io/atrion/bus"
 	"github.com/atrion-io/atrion/client"
+	"github.com/atrion-io/atrion/providers"
 )
 
 // fleet is nodes with affinity on one NATS server.
@@ -28,6 +29,7 @@ type fleet struct {
 	nodes map[string]*fleetNode
 	nc    *nats.Conn
 	ask   *client.Client
+	state func() providers.Provider // of the next node; nil: none
 }
 
 type fleetNode struct {
@@ -60,7 +62,11 @@ func (f *fleet) dial() *nats.Conn {
 
 func (f *fleet) start(name string, affinity bool) {
 	f.t.Helper()
-	eng, err := atrion.New(atrion.Config{})
+	cfg := atrion.Config{Node: name}
+	if f.state != nil {
+		cfg.Provider = f.state()
+	}
+	eng, err := atrion.New(cfg)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func checkSound(t testing.TB, s *State) {
 	finite(t, s, reflect.ValueOf(*s), "")
 	p, c := &s.supply, s.law.cfg
 	switch {
-	case p.limit < c.LeastLimit, p.hold > p.limit, p.hold < c.DipDepth*p.limit*(1-1e-12),
+	case p.limit < 1, s.probe.stage == steady && p.limit < c.LeastLimit, p.hold > p.limit, p.hold < c.DipDepth*p.limit*(1-1e-12),
 		p.knownT0 < 0, p.knownT0 > 400, p.busy < 0, s.rate < 0, s.slow < 0,
 		s.failures.good < 0, s.failures.all < s.failures.good*(1-1e-12), s.probe.epoch == 0, s.mode > physics.CircuitBreaker:
 		t.Fatalf("%+v", *s)

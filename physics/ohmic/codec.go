@@ -87,7 +87,11 @@ func (s *State) ParseState(src []byte, now int64) error {
 	}
 	age := int64(binary.LittleEndian.Uint64(src[stateSize-8:]))
 	p := &s.supply
-	if p.limit < 1 || s.failures.good > s.failures.all || age < 0 || age > now-math.MinInt64/2 {
+	least := 1.0 // nodes of a fleet begin with a part of the first limit
+	if src[1]&flagSteady != 0 {
+		least = s.law.cfg.LeastLimit
+	}
+	if p.limit < least || s.failures.good > s.failures.all || age < 0 || age > now-math.MinInt64/2 {
 		return errState
 	}
 	s.refreshed = now - age

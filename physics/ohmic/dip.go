@@ -25,17 +25,16 @@ func (s *State) dip(t int64, lnSeats, lnLatency float64, fault bool) {
 	p.step, p.preLnSeats, p.preLnLatency, p.preFault = settling, lnSeats, lnLatency, fault
 	p.lastLimit, q.hold = q.limit, c.DipDepth*q.limit
 	depth := max(1-c.DipDepth, 1-float64(q.hold*vec.Exp1(-lnSeats)))
-	s.fleet.from = t
-	if f := &s.fleet; f.live > 0 {
+	f, settle := &s.fleet, int64(clip(1.5*depth*1.5*vec.Exp1(q.lnT), 5, 500)*1e6)
+	f.from = t
+	if f.live > 0 {
 		// Every node must have heard of it before it begins, and how long it
 		// takes must be known before it has.
 		f.from, q.hold = t+f.every+f.every/4+soon, q.limit
-		p.until = f.from + int64(clip(1.5*depth*1.5*vec.Exp1(q.lnT), 5, 500)*1e6)
 		pace := c.DipDepth * q.limit / vec.Exp1(q.lnT) * 1000
-		f.until = p.until + int64(clip(1.25*dipSize/pace, 0.02, float64(dipAtMost)/1e9)*1e9)
-		return
+		f.until = f.from + settle + int64(clip(1.25*dipSize/pace, 0.02, float64(dipAtMost)/1e9)*1e9)
 	}
-	p.until = t + int64(clip(1.5*depth*1.5*vec.Exp1(q.lnT), 5, 500)*1e6)
+	p.until = f.from + settle
 }
 
 // farDip is how much ln N must have fallen for the elasticity of the latency to

@@ -65,6 +65,16 @@ func (s *State) Fleet() (heard int, share float64, learns bool) {
 	return s.fleet.live, 1 / s.fleet.per, s.leads()
 }
 
+// present yields the peers that are there, by rank, and what they said.
+func (f *fleet) present(yield func(rank uint64, o *State) bool) {
+	for i := range f.peers {
+		p := &f.peers[i]
+		if o := said(p); o != nil && slices.Contains(f.union, p.Rank) && !yield(p.Rank, o) {
+			return
+		}
+	}
+}
+
 // meet takes in what peers said.
 func (s *State) meet(b *physics.Batch, t int64) {
 	f := &s.fleet
@@ -232,13 +242,8 @@ func (s *State) probing(t int64) bool {
 // blend is the demand curve of the fleet at t: own arrivals, and those of the
 // peers that are there.
 func (s *State) blend(own *table, t int64) *table {
-	f := &s.fleet
 	out := &table{entry: slices.Clone(own.entry)}
-	for i := range f.peers {
-		o := said(&f.peers[i])
-		if o == nil || !slices.Contains(f.union, f.peers[i].Rank) {
-			continue
-		}
+	for _, o := range s.fleet.present {
 		keep := fade(float64(max(t-o.refreshed, 0))/1e9, s.law.cfg.BidMemory)
 		for _, e := range o.price.entry {
 			heat := float64(e.heat * keep)

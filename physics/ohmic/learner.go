@@ -1,7 +1,6 @@
 package ohmic
 
 import (
-	"slices"
 	"time"
 
 	"github.com/atrion-io/atrion/vec"
@@ -102,18 +101,13 @@ func (s *State) collect(anew bool) {
 	}
 	f.pending, f.busiest, f.shed = tally{}, 0, false
 	marks := make([]mark, 0, len(f.peers))
-	for i := range f.peers {
-		p := &f.peers[i]
-		o := said(p)
-		if o == nil || !slices.Contains(f.union, p.Rank) {
-			continue
-		}
-		m, known := f.marked(p.Rank)
-		if !known || o.fleet.past.all < m.sums.all {
-			m = mark{p.Rank, o.fleet.past, o.shed}
-			if known {
-				m = mark{rank: p.Rank}
-			}
+	for rank, o := range f.present {
+		m, known := f.marked(rank)
+		switch {
+		case !known:
+			m = o.mark(rank)
+		case o.fleet.past.all < m.sums.all: // it began anew
+			m = mark{rank: rank}
 		}
 		marks = append(marks, m)
 		d := o.fleet.past
@@ -142,28 +136,23 @@ func (s *State) taken() {
 		return
 	}
 	marks := make([]mark, 0, len(f.marks))
-	for i := range f.peers {
-		p := &f.peers[i]
-		if o := said(p); o != nil && slices.Contains(f.union, p.Rank) {
-			marks = append(marks, mark{p.Rank, o.fleet.past, o.shed})
-		}
+	for rank, o := range f.present {
+		marks = append(marks, o.mark(rank))
 	}
 	f.marks = marks
 }
 
-// cohort is the probe with what peers saw of it. complete says that all who are
+// mark is up to where s has told of itself.
+func (s *State) mark(rank uint64) mark { return mark{rank, s.fleet.past, s.shed} }
+
+// cohortOfAll is the probe with what peers saw of it. complete says that all who are
 // there have told of it to its end.
 func (s *State) cohortOfAll() (p probe, complete bool) {
 	p, complete = s.probe, true
 	if s.probe.step == open {
 		p.admitted = float64(s.demand.cohort(p.own).Load())
 	}
-	for i := range s.fleet.peers {
-		r := &s.fleet.peers[i]
-		o := said(r)
-		if o == nil || !slices.Contains(s.fleet.union, r.Rank) {
-			continue
-		}
+	for _, o := range s.fleet.present {
 		if o.probe.own != p.own {
 			complete = false
 			continue
@@ -174,10 +163,7 @@ func (s *State) cohortOfAll() (p probe, complete bool) {
 		p.admitted += o.probe.admitted
 		p.done += o.probe.done
 		p.failed += o.probe.failed
-		p.timed += o.probe.timed
-		p.lnLatency += o.probe.lnLatency
-		p.counted += o.probe.counted
-		p.lnSeats += o.probe.lnSeats
+		p.successes.plus(&o.probe.successes, 1)
 	}
 	return p, complete
 }

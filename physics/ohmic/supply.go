@@ -66,7 +66,7 @@ func (p *supply) seal(c *Config, w float64, starting bool) {
 	if w < 1 {
 		p.cap -= 0.5 // to the nearest whole number, not the next: there are several
 		if !starting {
-			p.brim += float64(overdraft * math.Sqrt(p.cap*(1-w)))
+			p.brim += float64(overdraft * math.Sqrt(max(p.cap, 0)*(1-w)))
 		}
 	}
 	p.covered = 0

@@ -23,28 +23,17 @@ type tally struct {
 	held, seatTime float64 // all with a latency, ms
 }
 
-func (a *tally) merge(b *tally) {
-	a.all += b.all
-	a.good += b.good
-	a.failed += b.failed
-	a.timed += b.timed
-	a.lnLatency += b.lnLatency
-	a.counted += b.counted
-	a.lnSeats += b.lnSeats
-	a.held += b.held
-	a.seatTime += b.seatTime
-}
+func (a *tally) merge(b *tally) { a.plus(b, 1) }
+func (a *tally) less(b *tally)  { a.plus(b, -1) }
 
-func (a *tally) less(b *tally) {
-	a.all -= b.all
-	a.good -= b.good
-	a.failed -= b.failed
-	a.timed -= b.timed
-	a.lnLatency -= b.lnLatency
-	a.counted -= b.counted
-	a.lnSeats -= b.lnSeats
-	a.held -= b.held
-	a.seatTime -= b.seatTime
+// plus adds b, or with a sign of -1 takes it away.
+func (a *tally) plus(b *tally, sign float64) {
+	a.all += float64(sign * b.all)
+	a.good += float64(sign * b.good)
+	a.failed += float64(sign * b.failed)
+	a.successes.plus(&b.successes, sign)
+	a.held += float64(sign * b.held)
+	a.seatTime += float64(sign * b.seatTime)
 }
 
 func (w *window) add(c *completion) {
@@ -63,6 +52,13 @@ func (w *window) add(c *completion) {
 type successes struct {
 	timed, lnLatency float64 // with a latency
 	counted, lnSeats float64 // of them: calls in flight at admission are known
+}
+
+func (w *successes) plus(o *successes, sign float64) {
+	w.timed += float64(sign * o.timed)
+	w.lnLatency += float64(sign * o.lnLatency)
+	w.counted += float64(sign * o.counted)
+	w.lnSeats += float64(sign * o.lnSeats)
 }
 
 func (w *successes) add(c *completion) {

@@ -3,8 +3,10 @@ package actors
 import (
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"github.com/atrion-io/atrion/physics"
+	"github.com/atrion-io/atrion/providers"
 )
 
 // envelope is what a node stores of a route: when it said it, in its own count,
@@ -39,7 +41,7 @@ func (s *System) seal(dst []byte, p *Published, now int64) []byte {
 	return dst
 }
 
-// open is the inverse of seal, up to what is the law's.
+// openEnvelope is the inverse of seal, up to what is the law's.
 func openEnvelope(src []byte) (e envelope, err error) {
 	if len(src) == 0 || src[0] != envelopeMark {
 		return envelope{state: src}, nil
@@ -57,18 +59,26 @@ func openEnvelope(src []byte) (e envelope, err error) {
 	return e, nil
 }
 
-// read is the state in e as of instant at, under the law of g.
-func (s *System) read(g *Regime, e *envelope, at int64) (physics.State, error) {
-	st := g.law.NewState()
-	if err := st.ParseState(e.state, at); err != nil {
-		return nil, err
+// open is the envelope in e, and what read makes of it.
+func (s *System) open(g *Regime, e *providers.Entry) (env envelope, st physics.State, at int64, err error) {
+	if env, err = openEnvelope(e.Value); err == nil {
+		st, at, err = s.read(g, &env, e.Age)
+	}
+	return env, st, at, err
+}
+
+// read is the state in e under the law of g, as of the instant at, on this
+// system's clock, that is so long ago.
+func (s *System) read(g *Regime, e *envelope, age time.Duration) (st physics.State, at int64, err error) {
+	at = s.cfg.Clock.Now() - int64(max(age, 0))
+	st = g.law.NewState()
+	if err = st.ParseState(e.state, at); err != nil {
+		return nil, at, err
 	}
 	if shared, ok := st.(physics.Shared); ok && len(e.share) > 0 {
-		if err := shared.ParseShare(e.share, at); err != nil {
-			return nil, err
-		}
+		err = shared.ParseShare(e.share, at)
 	}
-	return st, nil
+	return st, at, err
 }
 
 // later reports whether e was said after what is known up to life and seq.

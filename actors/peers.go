@@ -45,22 +45,13 @@ func rank(node, route string) uint64 {
 func (r *Route) hear(node string, e *envelope, st physics.State, heard int64) {
 	r.box.mu.Lock()
 	heardIt := r.note(node, e, st, heard)
-	spawn := heardIt && !r.box.running && !r.box.retired
-	var rouse chan struct{}
-	if spawn {
-		r.box.running = true
-		r.sys.active.Add(1)
-	} else if heardIt {
-		rouse = r.box.rouse()
+	if heardIt && (r.box.running || !r.box.retired) {
+		r.awaken(true)
+		return
 	}
 	r.box.mu.Unlock()
-	switch {
-	case !heardIt:
+	if !heardIt {
 		r.sys.counters.unheard.Add(1)
-	case spawn:
-		r.sys.spawn(r, false)
-	default:
-		r.sys.rouse(rouse)
 	}
 }
 
@@ -125,8 +116,7 @@ func (s *System) heard(e *providers.Entry) {
 	if r == nil || len(env.share) == 0 {
 		return
 	}
-	at := s.cfg.Clock.Now() - int64(max(e.Age, 0))
-	st, err := s.read(r.regimeOf(), &env, at)
+	st, at, err := s.read(r.regimeOf(), &env, e.Age)
 	if err != nil {
 		s.counters.unheard.Add(1)
 		return
@@ -164,12 +154,7 @@ func (s *System) gather(ctx context.Context, name string, g *Regime, each func(n
 		if e.Key.Node == s.cfg.Node {
 			continue
 		}
-		env, err := openEnvelope(e.Value)
-		if err != nil || len(env.share) == 0 {
-			continue
-		}
-		at := s.cfg.Clock.Now() - int64(max(e.Age, 0))
-		if st, err := s.read(g, &env, at); err == nil {
+		if env, st, at, err := s.open(g, &e); err == nil && len(env.share) > 0 {
 			each(e.Key.Node, &env, st, at)
 		}
 	}
@@ -188,7 +173,8 @@ func (s *System) informed(name string, g *Regime, first *Published, said []physi
 	b.Reset()
 	at := max(s.cfg.Clock.Now(), first.At)
 	b.Time[0] = at
-	b.Peers, b.Rank, b.Every, b.Nodes = said, rank(s.cfg.Node, name), int64(s.cfg.SaveInterval), nodes
+	s.address(b, name, said)
+	b.Nodes = nodes
 	next := g.law.NewState()
 	next.Advance(first.State, b)
 	b.Reset()
@@ -198,6 +184,11 @@ func (s *System) informed(name string, g *Regime, first *Published, said []physi
 		p.Revision++
 	}
 	return p
+}
+
+// address puts into b what other nodes said of the route of that name.
+func (s *System) address(b *physics.Batch, name string, said []physics.Peer) {
+	b.Peers, b.Rank, b.Every = said, rank(s.cfg.Node, name), int64(s.cfg.SaveInterval)
 }
 
 // add returns what notes things said in p, which nobody else knows yet.

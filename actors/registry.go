@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/atrion-io/atrion/internal/route"
-	"github.com/atrion-io/atrion/physics"
 	"github.com/atrion-io/atrion/providers"
 )
 
@@ -217,17 +216,12 @@ func (s *System) recallOwn(ctx context.Context, name string, g *Regime) *Publish
 // cannot be read: a route that forgets is better than a node that does not
 // start.
 func (s *System) restore(e providers.Entry, g *Regime) *Published {
-	now := s.cfg.Clock.Now()
-	env, err := openEnvelope(e.Value)
-	var st physics.State
-	if err == nil {
-		st, err = s.read(g, &env, now-int64(max(e.Age, 0)))
-	}
+	env, st, _, err := s.open(g, &e)
 	if err != nil {
 		s.counters.loadErrors.Add(1)
 		s.cfg.Logger.Warn("stored state cannot be read, route starts anew", "route", e.Key.Route, "error", err)
 		return g.blank
 	}
 	s.outlive(env.life, nil, 0)
-	return s.published(st, 1, now)
+	return s.published(st, 1, s.cfg.Clock.Now())
 }

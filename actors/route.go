@@ -378,12 +378,22 @@ func (r *Route) hand(ask chan struct{}, n int) {
 		m.asks = append(m.asks, ask)
 	}
 	behind := r.sys.behind(int(m.count)-n, int(m.count))
+	r.awaken(ask != nil || behind || m.eager)
+	if behind {
+		runtime.Gosched() // let the actor catch up; see Backpressure in doc.go
+	}
+}
+
+// awaken starts the actor, or, if it runs already and it is urgent, ends its
+// linger. The caller holds the mailbox's lock, which is given up.
+func (r *Route) awaken(urgent bool) {
+	m := &r.box
 	var rouse chan struct{}
 	spawn := !m.running
 	if spawn {
 		m.running = true
 		r.sys.active.Add(1)
-	} else if ask != nil || behind || m.eager {
+	} else if urgent {
 		rouse = m.rouse()
 	}
 	m.mu.Unlock()
@@ -391,9 +401,6 @@ func (r *Route) hand(ask chan struct{}, n int) {
 		r.sys.spawn(r, false)
 	} else {
 		r.sys.rouse(rouse)
-	}
-	if behind {
-		runtime.Gosched() // let the actor catch up; see Backpressure in doc.go
 	}
 }
 

@@ -208,7 +208,7 @@ func (r *Route) turn(w *worker) (wake time.Duration) {
 	b.Seats = r.seats.taken.Load()
 	b.Cut = r.sys.saver.cut()
 	if w.said != nil {
-		b.Peers, b.Rank, b.Every = w.said, rank(r.sys.cfg.Node, r.name), int64(r.sys.cfg.SaveInterval)
+		r.sys.address(b, r.name, w.said)
 		w.said = nil
 	}
 	regime, state := r.regimeOf(), prev.State

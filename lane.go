@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/atrion-io/atrion/internal/text"
 	"github.com/atrion-io/atrion/physics/ohmic"
 )
 
@@ -76,7 +77,7 @@ func checkTiers(tiers map[string]float64) error {
 		return &FieldError{Field: "Tiers", Value: fmt.Sprint(len(tiers), " tiers"), Allowed: "0 to 32"}
 	}
 	for _, name := range slices.Sorted(maps.Keys(tiers)) {
-		if len(name) == 0 || len(name) > MaxTierName || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		if len(name) == 0 || len(name) > MaxTierName || !text.Visible(name) {
 			return &FieldError{Field: "Tiers", Value: fmt.Sprintf("%q", name), Allowed: "1 to 32 visible ASCII characters"}
 		}
 		if v := tiers[name]; !validVoltage(v) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"math/rand/v2"
-	"time"
 
 	"github.com/atrion-io/atrion/internal/sim"
 	"github.com/atrion-io/atrion/providers"
@@ -43,12 +42,7 @@ func (x *exchange) end(name string) *end {
 }
 
 // cut reports whether node i is cut off from the others now.
-func (x *exchange) cut(i int) bool {
-	t := float64(x.env.Now()-x.begin()) / 1e9
-	return i == x.f.Cut.Node && t >= x.f.Cut.From && t < x.f.Cut.To
-}
-
-func (x *exchange) begin() int64 { return int64(time.Hour) }
+func (x *exchange) cut(i int) bool { return i == x.f.Cut.Node && x.f.Cut.During.Holds(seconds(x.env)) }
 
 // Put implements [providers.Provider].
 func (e *end) Put(_ context.Context, key providers.Key, value []byte) (uint64, error) {

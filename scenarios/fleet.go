@@ -33,25 +33,20 @@ type FleetLog struct {
 	Told                  []int   // states that the node wrote
 }
 
-// Cut is a node that is cut off from second From to second To.
+// Cut is a node that is cut off for a time.
 type Cut struct {
-	Node     int
-	From, To float64
-	Dead     bool // it is not there at all: the balancer sends it nothing
+	Node   int
+	During sim.Interval
+	Dead   bool // it is not there at all: the balancer sends it nothing
 }
 
-// Bad is nodes that have a fault of their own, such as their network, from second
-// From to second To: that share of their calls fails, and answers take so much
-// longer to reach them.
+// Bad is nodes that have a fault of their own for a time, such as their network:
+// that share of their calls fails, and answers take so much longer to reach them.
 type Bad struct {
-	Nodes    []int
-	From, To float64
-	Fails    float64
-	Slow     time.Duration
-}
-
-func (b *Bad) at(node int, second float64) bool {
-	return slices.Contains(b.Nodes, node) && second >= b.From && second < b.To
+	Nodes  []int
+	During sim.Interval
+	Fails  float64
+	Slow   time.Duration
 }
 
 // Arm returns the fleet as an arm under law (nil: the default).
@@ -116,7 +111,7 @@ func (g *gateways) Admit(a sim.Attempt) (sim.Ticket, bool) {
 
 func (g *gateways) choose() int {
 	i := g.draw()
-	for c := &g.f.Cut; c.Dead && i == c.Node && g.second() >= int(c.From) && g.second() < int(c.To); {
+	for c := &g.f.Cut; c.Dead && i == c.Node && c.During.Holds(seconds(g.env)); {
 		i = g.draw()
 	}
 	return i
@@ -138,7 +133,7 @@ func (g *gateways) draw() int {
 // Done ends the permit at the node that gave it.
 func (g *gateways) Done(t sim.Ticket, latency float64, k sim.Kind) {
 	p := g.tickets.Take(t)
-	bad := g.f.Bad.at(p.node, float64(g.env.Now()-vtime.Start)/1e9)
+	bad := slices.Contains(g.f.Bad.Nodes, p.node) && g.f.Bad.During.Holds(seconds(g.env))
 	if bad && g.f.Bad.Fails > 0 && g.rand.Float64() < g.f.Bad.Fails {
 		k = sim.Fail
 	}
@@ -167,7 +162,10 @@ func (g *gateways) Close() {
 	}
 }
 
-func (g *gateways) second() int { return int((g.env.Now() - vtime.Start) / 1e9) }
+func (g *gateways) second() int { return int(seconds(g.env)) }
+
+// seconds is how long the run has been going on.
+func seconds(env *sim.Env) float64 { return float64(env.Now()-vtime.Start) / 1e9 }
 
 func (l *FleetLog) count(of *[][]int, node, second int) {
 	for len(*of) <= node {

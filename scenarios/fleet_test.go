@@ -153,7 +153,7 @@ func TestFleetPartition(t *testing.T) {
 		return
 	}
 	others, all, after := served(Cut{}, Fleet{})
-	cutOthers, cutAll, cutAfter := served(Cut{Node: 2, From: 30, To: 90}, Fleet{})
+	cutOthers, cutAll, cutAfter := served(Cut{Node: 2, During: sim.Interval{From: 30, To: 90}}, Fleet{})
 	t.Logf("served while cut off: the others %.3f, all %.3f of a run without; from 2 s after: %.3f", cutOthers/others, cutAll/all, cutAfter/after)
 	if cutOthers < .99*others {
 		t.Errorf("the others serve %.3f of what they serve without the cut", cutOthers/others)
@@ -182,7 +182,7 @@ func TestFleetOutlivesANode(t *testing.T) {
 	}
 	before, after := served(Cut{})
 	for node := range 3 {
-		b, a := served(Cut{Node: node, From: 30, To: 120, Dead: true})
+		b, a := served(Cut{Node: node, During: sim.Interval{From: 30, To: 120}, Dead: true})
 		t.Logf("without node %d: %.3f and %.3f of what three serve before and after the loss of capacity", node, b/before, a/after)
 		if b < .94*before || a < .97*after {
 			t.Errorf("without node %d two serve %.3f and %.3f of what three do", node, b/before, a/after)
@@ -196,7 +196,7 @@ func TestFleetBelievesMost(t *testing.T) {
 	sc := overload(.5)
 	sc.Duration = 40
 	run := func(bad []int, gamma float64) *FleetLog {
-		f := Fleet{Nodes: 5, Bad: Bad{Nodes: bad, From: 20, To: 40, Fails: 1}, Log: &FleetLog{}}
+		f := Fleet{Nodes: 5, Bad: Bad{Nodes: bad, During: sim.Interval{From: 20, To: 40}, Fails: 1}, Log: &FleetLog{}}
 		if _, err := sim.Run(&sc, "fleet", f.Arm(lawOf(t, gamma)), 3, sim.Options{}); err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +256,7 @@ func TestFleetIgnoresASlowPath(t *testing.T) {
 		}
 		return
 	}
-	with, without := served(Bad{Nodes: []int{3, 4}, From: 30, To: 120, Slow: 800 * time.Millisecond}), served(Bad{})
+	with, without := served(Bad{Nodes: []int{3, 4}, During: sim.Interval{From: 30, To: 120}, Slow: 800 * time.Millisecond}), served(Bad{})
 	t.Logf("the others serve %.3f of what they serve without", with/without)
 	if with < .97*without {
 		t.Errorf("the others serve %.3f of what they serve without", with/without)

@@ -26,7 +26,8 @@ func (i Interval) Empty() bool { return i.To <= i.From }
 // Length returns the length in seconds.
 func (i Interval) Length() float64 { return i.To - i.From }
 
-func (i Interval) holds(t float64) bool { return i.From <= t && t < i.To }
+// Holds tells whether second t lies in the interval.
+func (i Interval) Holds(t float64) bool { return i.From <= t && t < i.To }
 
 // Clients is who wants something.
 type Clients struct {
@@ -167,7 +168,7 @@ func (b *Backend) slowness(replica int, t float64) float64 {
 
 func (b *Backend) hangs(t float64) bool {
 	for _, in := range b.Hang {
-		if in.holds(t) {
+		if in.Holds(t) {
 			return true
 		}
 	}

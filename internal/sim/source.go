@@ -71,7 +71,7 @@ func (s *source) seek(r *run) {
 			u -= c.Mix[class]
 		}
 		s.count++
-		s.due = request{id: s.count, class: class, fault: r.sc.Fault.holds(at)}
+		s.due = request{id: s.count, class: class, fault: r.sc.Fault.Holds(at)}
 		var d dice
 		d.roll(r.seed, voltage, uint64(s.count))
 		s.due.voltage = r.opt.Voltages[class].draw(&d)

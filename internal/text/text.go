@@ -5,7 +5,7 @@ package text
 import "unicode/utf8"
 
 // Visible reports whether s is visible ASCII: no spaces, no control characters.
-func Visible(s string) bool {
+func Visible[S []byte | string](s S) bool {
 	for i := range len(s) {
 		if s[i] <= 0x20 || s[i] >= 0x7f {
 			return false

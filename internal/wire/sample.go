@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
+	"github.com/atrion-io/atrion/internal/text"
 	"github.com/atrion-io/atrion/physics"
 )
 
@@ -135,15 +136,7 @@ func outcomeOf(s []byte) (physics.Outcome, bool) {
 // visible reports whether s is 1..limit visible ASCII characters: what passes
 // through logs, subjects and terminals unharmed.
 func visible[S []byte | string](s S, limit int) bool {
-	if len(s) == 0 || len(s) > limit {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
+	return len(s) > 0 && len(s) <= limit && text.Visible(s)
 }
 
 func isPermit(s []byte) bool { return visible(s, MaxPermit) }

@@ -196,28 +196,6 @@ func TestLostBucket(t *testing.T) {
 	l.expect(t, "ban.9=x")
 }
 
-// entry is a bucket's entry made at that instant of the server's clock.
-type entry struct {
-	jetstream.KeyValueEntry
-	created time.Time
-}
-
-func (e entry) Created() time.Time { return e.created }
-
-// How old something is, the server's clock alone says, however wrong ours is.
-func TestAgeByTheServersClock(t *testing.T) {
-	for _, skew := range []time.Duration{0, -time.Hour, 30 * time.Second, 1000 * time.Hour} {
-		server := time.Now().Round(0).Add(skew)
-		w := watch{server: server, local: time.Now()}
-		if age := w.age(entry{created: server.Add(-20 * time.Second)}); age < 20*time.Second || age > 25*time.Second {
-			t.Errorf("with a skew of %v: %v, want 20 s", skew, age)
-		}
-	}
-	if age := (&watch{}).age(entry{created: time.Now()}); age != 0 {
-		t.Errorf("of a server that does not say what time it is: %v", age)
-	}
-}
-
 func value(r rule) []byte { return encode(r) }
 
 // What left the store while nobody looked is lifted; a store that was lost lifts

@@ -8,11 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-)
 
-const (
-	firstRetry = 20 * time.Millisecond
-	lastRetry  = time.Second
+	"github.com/atrion-io/atrion/internal/follow"
 )
 
 // errAgain: the watcher must be replaced, now.
@@ -29,16 +26,7 @@ type watch struct {
 	synced     bool
 	reconnects uint64 // of the connection, when it began
 
-	// The server's clock: it said server when ours said local.
-	server, local time.Time
-}
-
-// age is how old an entry is by the server's clock.
-func (w *watch) age(e jetstream.KeyValueEntry) time.Duration {
-	if w.server.IsZero() {
-		return 0
-	}
-	return max(w.server.Add(time.Since(w.local)).Sub(e.Created()), 0)
+	clock follow.Clock // the server's
 }
 
 // run keeps f current until Close.
@@ -58,28 +46,8 @@ func (s *KV) run(f Follower) {
 		if errors.Is(err, errAgain) {
 			continue
 		}
-		retry = min(max(firstRetry, 2*retry), lastRetry)
-		s.pause(retry, status)
-	}
-}
-
-// pause waits for d, a connection, or Close.
-func (s *KV) pause(d time.Duration, status <-chan nats.Status) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-			return
-		case <-s.ctx.Done():
-			return
-		case st, ok := <-status:
-			if !ok {
-				status = nil
-			} else if st == nats.CONNECTED {
-				return
-			}
-		}
+		retry = follow.Longer(retry)
+		follow.Pause(s.ctx, retry, status, nats.CONNECTED)
 	}
 }
 
@@ -96,33 +64,16 @@ func (s *KV) attach(f Follower, created time.Time) (*watch, error) {
 		return nil, fmt.Errorf("bucket %s: %w", s.config.Bucket, err)
 	}
 	w.created, w.last = info.Created, info.State.LastSeq
-	w.server, w.local = info.TimeStamp, time.Now()
+	w.clock = follow.ClockOf(info.TimeStamp)
 	s.mu.Lock()
 	s.kv = kv
 	s.mu.Unlock()
 	f.Began(!created.IsZero() && !created.Equal(w.created))
 
-	// The context of a watcher is its life; only its beginning is bounded.
-	life, end := context.WithCancel(s.ctx)
-	timer := time.AfterFunc(s.config.Timeout, end)
-	kw, err := kv.WatchAll(life)
-	if !timer.Stop() && err == nil {
-		err = context.DeadlineExceeded
-	}
-	drop := func() {
-		end() // unsubscribes, from a goroutine of its own
-		if kw != nil {
-			go func() { // it would hang in what it still has to say
-				for range kw.Updates() {
-				}
-			}()
-		}
-	}
+	w.updates, w.stop, err = follow.Watch(s.ctx, s.config.Timeout, func(life context.Context) (jetstream.KeyWatcher, error) { return kv.WatchAll(life) })
 	if err != nil {
-		drop()
 		return nil, fmt.Errorf("watch bucket %s: %w", s.config.Bucket, err)
 	}
-	w.updates, w.stop = kw.Updates(), drop
 	return w, nil
 }
 
@@ -173,7 +124,7 @@ func (s *KV) follow(w *watch, f Follower, status <-chan nats.Status) error {
 			}
 			w.seen = max(w.seen, e.Revision())
 			if e.Operation() == jetstream.KeyValuePut {
-				f.Found(e.Key(), e.Value(), e.Revision(), w.age(e))
+				f.Found(e.Key(), e.Value(), e.Revision(), w.clock.Age(e.Created()))
 			} else {
 				f.Gone(e.Key())
 			}
@@ -220,7 +171,7 @@ func (s *KV) check(w *watch) error {
 	if !info.Created.Equal(w.created) || info.State.LastSeq < w.seen {
 		return errAgain
 	}
-	w.server, w.local = info.TimeStamp, time.Now()
+	w.clock = follow.ClockOf(info.TimeStamp)
 	if w.synced {
 		s.degrade("")
 	}

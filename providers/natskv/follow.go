@@ -9,14 +9,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/atrion-io/atrion/internal/follow"
 	"github.com/atrion-io/atrion/providers"
-)
-
-// Waits between attempts to reach the bucket. The first is short, because a
-// server that has just restarted takes connections a little before JetStream.
-const (
-	firstRetry = 20 * time.Millisecond
-	lastRetry  = time.Second
 )
 
 // A watch is one life of the bucket's watcher.
@@ -29,8 +23,7 @@ type watch struct {
 	synced     bool
 	reconnects uint64 // of the connection, when it began
 
-	asked      time.Time // when the bucket told its time
-	serverTime time.Time
+	clock follow.Clock // the server's
 
 	received uint64 // entries so far
 	checked  uint64 // received at the last check
@@ -67,28 +60,8 @@ func (p *Provider) run(failed chan<- error) {
 			default:
 			}
 		}
-		retry = min(max(firstRetry, 2*retry), lastRetry)
-		p.pause(retry, status)
-	}
-}
-
-// pause waits for d, a connection, or Close.
-func (p *Provider) pause(d time.Duration, status <-chan nats.Status) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-			return
-		case <-p.ctx.Done():
-			return
-		case s, ok := <-status:
-			if !ok {
-				status = nil
-			} else if s == nats.CONNECTED {
-				return
-			}
-		}
+		retry = follow.Longer(retry)
+		follow.Pause(p.ctx, retry, status, nats.CONNECTED)
 	}
 }
 
@@ -119,39 +92,18 @@ func (p *Provider) attach(created time.Time) (*watch, error) {
 	p.kv.Store(&kv)
 	p.ttl.Store(info.Config.AllowMsgTTL)
 	w.created, w.base = info.Created, info.State.LastSeq
-	w.asked, w.serverTime = time.Now(), info.TimeStamp
+	w.clock = follow.ClockOf(info.TimeStamp)
 
 	// Another bucket, or one that lost its newest entries: in either case
 	// revisions begin again where we have been before.
 	reset := !created.IsZero() && (!created.Equal(w.created) || w.base < known)
 	p.table.BeginSync(reset, info.State.Msgs)
 
-	// The context of a watcher is its life; only its beginning is bounded.
-	life, end := context.WithCancel(p.ctx)
-	timer := time.AfterFunc(p.config.Timeout, end)
-	kw, err := kv.WatchAll(life)
-	if !timer.Stop() && err == nil {
-		err = context.DeadlineExceeded
-	}
+	w.updates, w.stop, err = follow.Watch(p.ctx, p.config.Timeout, func(life context.Context) (jetstream.KeyWatcher, error) { return kv.WatchAll(life) })
 	if err != nil {
-		end()
-		if kw != nil {
-			go drop(kw)
-		}
 		return nil, fmt.Errorf("watch bucket %s: %w", p.config.Bucket, err)
 	}
-	w.updates = kw.Updates()
-	w.stop = func() {
-		end() // unsubscribes, from a goroutine of its own
-		go drop(kw)
-	}
 	return w, nil
-}
-
-// drop takes what a watcher still has to say, or it would hang in saying it.
-func drop(kw jetstream.KeyWatcher) {
-	for range kw.Updates() {
-	}
 }
 
 // bind finds or makes the bucket.
@@ -249,10 +201,10 @@ func (p *Provider) take(w *watch, e jetstream.KeyValueEntry) {
 	if entry.Deleted = e.Operation() != jetstream.KeyValuePut; !entry.Deleted {
 		entry.Value = e.Value()
 	}
-	if !w.synced && !w.serverTime.IsZero() {
+	if !w.synced {
 		// Written before we listened: how long ago, the server's clock tells at
 		// both ends. What comes later has just been written.
-		entry.Age = max(w.serverTime.Add(time.Since(w.asked)).Sub(e.Created()), 0)
+		entry.Age = w.clock.Age(e.Created())
 	}
 	p.table.Apply(entry)
 }
